@@ -1,0 +1,364 @@
+"""
+The operator's side of the journal: see, count, retry, discard.
+
+Public as `client.journal`. Bodies are parsed here, for people; nothing of them
+is in a repr.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from .._support.clock import utc_from_ms
+from ..errors import ValidationError
+from .engine import rows, scalar
+from .journal import Journal, mark_drained, note_removed
+from .records import digest_of
+from .tables import LANE_SHIFT, SEQ_MASK
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One queued entry, as people see it."""
+
+    id: str
+    receipt_id: str
+    session_id: str
+    seq: int
+    kind: str
+    payload: dict[str, object] = field(repr=False)
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One entry that was refused for good: why, and when."""
+
+    id: str
+    receipt_id: str
+    session_id: str
+    seq: int
+    kind: str
+    payload: dict[str, object] = field(repr=False)
+    made_at: datetime
+    code: str
+    message: str
+    refused_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """
+    One session's lane.
+
+    Attributes:
+        state: `anonymous`, `identified` or `verified`.
+
+        status: `open`, `sealed`, `parked` or `drained`.
+
+        applied_seq: Number of the last acknowledged entry, 0 for none.
+    """
+
+    session_id: str
+    user_id: str | None = field(repr=False)
+    state: str
+    status: str
+    queued: int
+    applied_seq: int
+    parked_code: str | None
+    parked_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """Accepted entries that were not delivered as they were, and why."""
+
+    session_id: str
+    first_seq: int
+    last_seq: int
+    entries: int
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """
+    What became of every accepted entry, each figure counted by itself.
+
+    Attributes:
+        ledger: Entries by reason: superseded, discarded, forgotten, retried, moved, lost.
+    """
+
+    accepted: int
+    acknowledged: int
+    queued: int
+    parked: int
+    dead_letters: int
+    ledger: dict[str, int]
+
+    @property
+    def adds_up(self) -> bool:
+        """Every accepted entry is accounted for, once."""
+        found = self.acknowledged + self.queued + self.parked + self.dead_letters
+        return self.accepted == found + sum(self.ledger.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The figures of `status()`."""
+
+    queued: int
+    parked: int
+    dead_letters: int
+    oldest_made_at: int | None
+
+
+_IN_LANE = "position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
+_SESSION = "(SELECT session_id FROM lanes WHERE lane_id = position >> 32)"
+
+
+class Desk:
+    """Lists and mends the journal. Every method is safe from any thread."""
+
+    def __init__(self, journal: Journal, on_change: Callable[[], None]) -> None:
+        self._journal = journal
+        self._store = journal.store
+        self._on_change = on_change
+
+    def entries(self, limit: int | None = None) -> list[Entry]:
+        """Return the queued entries in the order of replay, parked ones included."""
+        found = self._store.read(
+            f"SELECT position, id, {_SESSION}, kind, body, made_at FROM entries ORDER BY position LIMIT ?",
+            (-1 if limit is None else limit,),
+        )
+        return [
+            Entry(row[1], _receipt_id(row[0], row[1]), row[2], row[0] & SEQ_MASK, row[3], json.loads(row[4]),
+                  utc_from_ms(row[5]))
+            for row in found
+        ]  # fmt: skip
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Return the refused entries, oldest first."""
+        found = self._store.read(
+            f"SELECT position, id, {_SESSION}, kind, body, made_at, code, message, refused_at"
+            " FROM dead_letters ORDER BY refused_at, position"
+        )
+        return [
+            DeadLetter(row[1], _receipt_id(row[0], row[1]), row[2], row[0] & SEQ_MASK, row[3], json.loads(row[4]),
+                       utc_from_ms(row[5]), row[6], row[7], utc_from_ms(row[8]))
+            for row in found
+        ]  # fmt: skip
+
+    def lanes(self, *, drained: bool = False) -> list[Lane]:
+        """Return the lanes that still matter, oldest first; with `drained` also the empty sealed ones."""
+        found = self._store.read(
+            "SELECT l.session_id, l.user_id, l.state, l.sealed_at, l.parked_code, l.parked_message, l.drained,"
+            f" l.acked_position, (SELECT count(*) FROM entries WHERE {_IN_LANE})"
+            f" FROM lanes l {'' if drained else 'WHERE l.drained = 0'} ORDER BY l.lane_id"
+        )
+        return [
+            Lane(
+                row[0],
+                row[1],
+                row[2],
+                "drained" if row[6] else "parked" if row[4] else "sealed" if row[3] else "open",
+                row[8],
+                row[7] & SEQ_MASK,
+                row[4],
+                row[5],
+            )
+            for row in found
+        ]
+
+    def ledger(self) -> list[LedgerRow]:
+        """Return what was accepted and not delivered as it was, oldest first."""
+        found = self._store.read(
+            "SELECT (SELECT session_id FROM lanes WHERE lane_id = first_position >> 32), first_position,"
+            " last_position, entries, reason, at FROM ledger ORDER BY ledger_id"
+        )
+        return [
+            LedgerRow(row[0], row[1] & SEQ_MASK, row[2] & SEQ_MASK, row[3], row[4], utc_from_ms(row[5]))
+            for row in found
+        ]
+
+    def retry(self, entry_id: str) -> str:
+        """
+        Queue a dead letter again, at the end of its lane, with its id and time.
+
+        Returns:
+            The new receipt id.
+
+        Raises:
+            ValidationError: No dead letter has this id.
+        """
+
+        def again(connection: Connection) -> str:
+            row = self._dead(connection, entry_id)
+            position, kind, body = row[0], row[2], row[3]
+            lane_id = position >> LANE_SHIFT
+            written = self._journal.append_to(connection, lane_id, kind, body)
+            connection.exec_driver_sql(
+                "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ?"
+                " WHERE position = ?",
+                (row[1], *row[4:7], digest_of(written.position, row[1], kind, row[4], body), written.position),
+            )
+            connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))
+            note_removed(connection, [position], "retried", self._store.clock.wall_ms())
+            connection.exec_driver_sql("UPDATE lanes SET drained = 0 WHERE lane_id = ?", (lane_id,))
+            return _receipt_id(written.position, row[1])
+
+        receipt_id = self._store.run(again)
+        self._on_change()
+        return receipt_id
+
+    def discard(self, entry_id: str) -> None:
+        """
+        Give up a dead letter or an entry of a parked lane; the ledger keeps its number.
+
+        Raises:
+            ValidationError: There is no such dead letter or parked entry. An
+                entry that can still be sent is not for discarding.
+        """
+
+        def drop(connection: Connection) -> None:
+            found = rows(
+                connection,
+                "SELECT e.position FROM entries e JOIN lanes l ON l.lane_id = e.position >> 32"
+                " WHERE e.id = ? AND l.parked_code IS NOT NULL",
+                (entry_id,),
+            )
+            table, position = ("entries", found[0][0]) if found else ("dead_letters", self._dead(connection, entry_id)[0])
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE position = ?", (position,))
+            note_removed(connection, [position], "discarded", self._store.clock.wall_ms())
+            lane_id = position >> LANE_SHIFT
+            connection.exec_driver_sql(
+                "UPDATE lanes SET last_position = max(last_position, ?) WHERE lane_id = ?", (position, lane_id)
+            )
+            left = scalar(
+                connection,
+                f"SELECT sealed_at IS NULL OR EXISTS (SELECT 1 FROM entries WHERE {_IN_LANE})"
+                " FROM lanes l WHERE lane_id = ?",
+                (lane_id,),
+            )
+            if not left:
+                connection.exec_driver_sql(
+                    "UPDATE lanes SET parked_at = NULL, parked_code = NULL, parked_message = NULL WHERE lane_id = ?",
+                    (lane_id,),
+                )
+                mark_drained(connection, lane_id)
+
+        self._store.run(drop)
+        self._on_change()
+
+    def receipt(self, receipt_id: str) -> str:
+        """
+        Return what became of a write, by the id of its receipt, in this process or any later one.
+
+        Returns:
+            `journaled`, `acknowledged`, `refused`, `superseded`, `discarded` or `forgotten`.
+
+        Raises:
+            ValidationError: It is no receipt id, or not one of this journal.
+        """
+        position, entry_id = parse_receipt_id(receipt_id)
+        return self._store.read_with(lambda connection: self._state_of(connection, position, entry_id))
+
+    def _state_of(self, connection: Connection, position: int, entry_id: str) -> str:
+        lane = rows(
+            connection,
+            "SELECT acked_position, last_position, successor_lane FROM lanes WHERE lane_id = ?",
+            (position >> LANE_SHIFT,),
+        )
+        if not lane:
+            raise ValidationError({"receipt_id": ["This journal has given no such receipt."]})
+        acked, _last, successor = lane[0]
+        if scalar(connection, "SELECT 1 FROM entries WHERE position = ? AND id = ?", (position, entry_id)):
+            return "journaled"
+        if scalar(connection, "SELECT 1 FROM dead_letters WHERE position = ? AND id = ?", (position, entry_id)):
+            return "refused"
+        reason = scalar(
+            connection,
+            "SELECT reason FROM ledger WHERE first_position <= ? AND last_position >= ?"
+            " ORDER BY first_position DESC LIMIT 1",
+            (position, position),
+        )
+        if reason == "retried":
+            return self._state_by_id(connection, position >> LANE_SHIFT, entry_id)
+        if reason == "moved" and successor is not None:
+            return self._state_by_id(connection, successor, entry_id)
+        if reason is not None:
+            return str(reason)
+        if position <= acked:
+            return "acknowledged"
+        raise ValidationError({"receipt_id": ["This journal has given no such receipt."]})
+
+    def _state_by_id(self, connection: Connection, lane_id: int, entry_id: str) -> str:
+        low = lane_id << LANE_SHIFT
+        span = (low, low + SEQ_MASK, entry_id)
+        if scalar(connection, "SELECT 1 FROM entries WHERE position BETWEEN ? AND ? AND id = ?", span):
+            return "journaled"
+        if scalar(connection, "SELECT 1 FROM dead_letters WHERE position BETWEEN ? AND ? AND id = ?", span):
+            return "refused"
+        return "acknowledged"
+
+    def audit(self) -> Audit:
+        """Count every accepted entry and what became of it, from one state of the journal."""
+
+        def count(connection: Connection) -> Audit:
+            accepted, acknowledged = rows(
+                connection,
+                "SELECT sum(max(last_position, coalesce((SELECT e.position FROM entries e WHERE"
+                " e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0)) & 4294967295),"
+                " sum(acked_count) FROM lanes l",
+            )[0]
+            counts = _count(connection)
+            reasons = rows(connection, "SELECT reason, sum(entries) FROM ledger GROUP BY reason ORDER BY reason")
+            return Audit(accepted, acknowledged, counts.queued, counts.parked, counts.dead_letters, dict(reasons))  # type: ignore[arg-type]  # two-column rows
+
+        return self._store.read_with(count)
+
+    def counts(self) -> Counts:
+        """Return the figures of `status()`."""
+        return self._store.read_with(_count)
+
+    def _dead(self, connection: Connection, entry_id: str) -> tuple[object, ...]:
+        found = rows(
+            connection,
+            "SELECT position, id, kind, body, made_at, boot_id, since_boot_ms FROM dead_letters WHERE id = ?",
+            (entry_id,),
+        )
+        if not found:
+            raise ValidationError({"entry_id": ["No dead letter or parked entry has this id; see queue list."]})
+        return found[0]
+
+
+def _count(connection: Connection) -> Counts:
+    total, oldest = rows(
+        connection, "SELECT (SELECT count(*) FROM entries), (SELECT made_at FROM entries ORDER BY position LIMIT 1)"
+    )[0]
+    parked = scalar(
+        connection,
+        f"SELECT coalesce(sum((SELECT count(*) FROM entries WHERE {_IN_LANE})), 0) FROM lanes l"
+        " WHERE l.drained = 0 AND l.parked_code IS NOT NULL",
+    )
+    dead = scalar(connection, "SELECT count(*) FROM dead_letters")
+    return Counts(total - parked, parked, dead, oldest)
+
+
+def _receipt_id(position: int, entry_id: str) -> str:
+    return f"{position >> LANE_SHIFT}.{position & SEQ_MASK}.{entry_id}"
+
+
+def parse_receipt_id(receipt_id: str) -> tuple[int, str]:
+    """Return the key and entry id that a receipt id names. Raises ValidationError."""
+    lane, _, rest = receipt_id.partition(".")
+    seq, _, entry_id = rest.partition(".")
+    if not (lane.isdecimal() and seq.isdecimal() and entry_id and len(lane) < 10 and int(seq) <= SEQ_MASK):
+        raise ValidationError({"receipt_id": ["This is not the id of a receipt."]})
+    return (int(lane) << LANE_SHIFT) + int(seq), entry_id

@@ -1,0 +1,125 @@
+"""The held connections to the journal's file, their pragmas, and the mapping of database errors."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, JournalUnavailable
+
+APPLICATION_ID = 0x4C4D476F  # "LMGo"
+BUSY_TIMEOUT_S = 5.0
+
+# Source for each: sqlite.org/pragma.html.
+_EVERY_CONNECTION = (
+    "PRAGMA trusted_schema=OFF",  # a doctored schema can't call functions
+    "PRAGMA cell_size_check=ON",  # a corrupt page is an error, not a crash
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA mmap_size=0",  # an I/O error must be an error, not a signal
+    "PRAGMA temp_store=MEMORY",  # nothing personal in temporary files
+)
+_WRITER = (
+    "PRAGMA secure_delete=ON",  # deleted rows are overwritten
+    "PRAGMA fullfsync=1",  # macOS: flush the drive, not only its cache
+    "PRAGMA wal_autocheckpoint=0",  # checkpoints run under our lock alone
+)
+
+
+def engine_for(path: Path) -> Engine:
+    """Return an engine whose every connection is new, in autocommit, and shows no values in errors."""
+    return create_engine(
+        f"sqlite+pysqlite:///{path}",
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S, "cached_statements": 256},
+    )
+
+
+def open_writer(engine: Engine, *, wal: bool, durable: bool) -> Connection:
+    """
+    Open the connection that alone writes and checkpoints in this process.
+
+    Args:
+        wal: False where the file system is not local.
+
+        durable: True: each commit is synced.
+    """
+    connection = engine.connect()
+    for pragma in (*_EVERY_CONNECTION, *_WRITER):
+        connection.exec_driver_sql(pragma)
+    connection.exec_driver_sql(f"PRAGMA journal_mode={'WAL' if wal else 'TRUNCATE'}").fetchall()
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable or not wal else 'NORMAL'}")
+    return connection
+
+
+def open_reader(engine: Engine) -> Connection:
+    """Open a connection that can't write."""
+    connection = engine.connect()
+    for pragma in (*_EVERY_CONNECTION, "PRAGMA query_only=ON"):
+        connection.exec_driver_sql(pragma)
+    return connection
+
+
+def rows(connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one query and fetch all of it, so that no cursor stays open."""
+    return [tuple(row) for row in connection.exec_driver_sql(sql, tuple(parameters)).fetchall()]
+
+
+def scalar(connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Any:
+    """Return the first column of the first row, or None."""
+    row = connection.exec_driver_sql(sql, tuple(parameters)).fetchone()
+    return None if row is None else row[0]
+
+
+def driver_connection(connection: Connection) -> sqlite3.Connection:
+    """Return the sqlite3 connection beneath, for what only it can tell."""
+    found = connection.connection.driver_connection
+    if not isinstance(found, sqlite3.Connection):
+        raise AssertionError("unreachable: the journal runs on sqlite3")
+    return found
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[None]:
+    """Turn a database error into one of ours, which names the file and the way out."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise journal_error(path, error) from error
+    except sqlite3.Error as error:
+        raise journal_error(path, error) from error
+
+
+def journal_error(path: Path, error: BaseException) -> JournalError:
+    """Return our error for one of the database's, by its result code and never by its text."""
+    original = getattr(error, "orig", None) or error
+    code = getattr(original, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    if primary == sqlite3.SQLITE_FULL:
+        return JournalFull(f"no room for the journal {path}; free disk space and call again")
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JournalLocked(f"another process holds the journal {path}; call again")
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return JournalCorrupt(f"the journal {path} is damaged; keep a copy of its folder and move it aside")
+    name = getattr(original, "sqlite_errorname", type(original).__name__)
+    return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive power loss, where the system can."""
+    if os.name == "nt":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

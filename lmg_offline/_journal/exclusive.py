@@ -1,0 +1,42 @@
+"""A SQLite file that one process at a time holds exclusively."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import JournalLocked
+from .engine import engine_for, journal_error, mapped
+from .location import check_file
+
+
+class ExclusiveFile:
+    """An open `BEGIN EXCLUSIVE`; the lock goes with the process, or with `close`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def try_open(cls, path: Path) -> ExclusiveFile | None:
+        """Take the lock without waiting; None when another holds it. Raises JournalError otherwise."""
+        if not check_file(path):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        with mapped(path):
+            connection = engine_for(path).connect()
+            try:
+                connection.exec_driver_sql("PRAGMA busy_timeout=0")
+                connection.exec_driver_sql("BEGIN EXCLUSIVE")
+            except DBAPIError as error:
+                connection.close()
+                if isinstance(journal_error(path, error), JournalLocked):
+                    return None
+                raise
+        return cls(connection)
+
+    def close(self) -> None:
+        """Let the lock go."""
+        self._connection.exec_driver_sql("ROLLBACK")
+        self._connection.close()

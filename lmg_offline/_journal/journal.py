@@ -1,0 +1,367 @@
+"""
+Sessions, identities and new entries: what the app's own calls write.
+
+The lane of an entry is decided here, in the transaction that commits it, and
+never again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from .._core.identity import AudienceState, Event, Step, identify_event, transition
+from .._core.profiles import change_of, fold
+from .._support.clock import Clock
+from .._support.ids import new_id
+from ..errors import JournalUnavailable
+from ..protocol.canonical import encode
+from .engine import rows, scalar
+from .records import LaneRow, digest_of
+from .store import Store
+from .tables import LANE_SHIFT, SEQ_MASK
+
+LANE_COLUMNS = (
+    "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"
+    " identify_position, session_token, parked_code, parked_message, drained, profile"
+)
+_CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
+
+# The next key of a lane: one past its newest entry, or past what was removed from its end.
+_NEXT_POSITION = (
+    "SELECT max(l.last_position, coalesce((SELECT e.position FROM entries e"
+    " WHERE e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0)) + 1"
+    " FROM lanes l WHERE l.lane_id = "
+)
+_INSERT_IF_NEXT = (
+    "INSERT INTO entries (position, id, kind, body, made_at, boot_id, since_boot_ms, digest)"
+    " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = (" + _NEXT_POSITION + "(SELECT current_lane FROM device))"
+)
+_INSERT = (
+    "INSERT INTO entries (position, id, kind, body, made_at, boot_id, since_boot_ms, digest)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a write landed. `text` names it for ever: lane, number, id."""
+
+    position: int
+    id: str
+
+    @property
+    def text(self) -> str:
+        """The receipt's id."""
+        return f"{self.position >> LANE_SHIFT}.{self.position & SEQ_MASK}.{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What an identify wrote, and whether it opened a new session."""
+
+    written: Written
+    session_id: str
+    renewed: bool
+
+
+class Journal:
+    """The app's side of the journal. One public method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._clock: Clock = store.clock
+        self._next = 0  # the position we expect next; a guess that the insert itself checks
+
+    @classmethod
+    def open(cls, folder: Path, clock: Clock, *, durable: bool) -> Journal:
+        """Open the journal in `folder`. Raises JournalError."""
+        return cls(Store.open(folder, clock, durable=durable))
+
+    def current(self) -> LaneRow:
+        """Return the lane of the current session, as every process sees it."""
+        return LaneRow(*self.store.read(_CURRENT)[0])
+
+    def append(self, kind: str, body: str) -> Written:
+        """
+        Write one entry to the current lane. Atomic: that entry, in one statement.
+
+        Args:
+            body: The payload's JSON, sent as it is.
+        """
+        stamp = self._stamp()
+        entry_id = new_id(stamp[0])
+
+        def insert(connection: Connection) -> int:
+            position = self._next or self._look_up_next(connection)
+            while not connection.exec_driver_sql(
+                _INSERT_IF_NEXT, (*self._row(position, entry_id, kind, body, stamp), position)
+            ).rowcount:
+                position = self._look_up_next(connection)
+            self._next = position + 1
+            return position
+
+        return Written(self.store.run(insert, single=True), entry_id)
+
+    def identify(self, user_id: str, token: str | None, profile: Mapping[str, object] | None) -> Identified:
+        """
+        Claim the session for `user_id`.
+
+        Atomic: the seal of another person's session and the opening of a new one
+        where that is needed, the claim, the token, the identify entry.
+        """
+
+        def claim(connection: Connection) -> Identified:
+            lane = _current(connection)
+            event = identify_event(lane.user_id, user_id)
+            step, state = transition(AudienceState(lane.state), event)
+            if step is Step.RENEW:
+                lane = self._renew(connection, lane)
+            if token is not None:
+                connection.exec_driver_sql(
+                    "INSERT INTO tokens (user_id, token, stored_at) VALUES (?, ?, ?) ON CONFLICT (user_id)"
+                    " DO UPDATE SET token = excluded.token, stored_at = excluded.stored_at",
+                    (user_id, token, self._clock.wall_ms()),
+                )
+            known = token is not None or _has_token(connection, user_id)
+            payload: dict[str, Any] = {"user_id": user_id, "verify": known}
+            if profile:
+                payload["profile"] = dict(profile)
+            written = self._append_to(connection, lane.lane_id, "identify", encode(payload))
+            connection.exec_driver_sql(
+                "UPDATE lanes SET user_id = ?, state = ?, identify_position = ? WHERE lane_id = ?",
+                (user_id, state.value, written.position, lane.lane_id),
+            )
+            return Identified(written, lane.session_id, step is Step.RENEW)
+
+        return self.store.run(claim)
+
+    def bookmark(self, offer_id: str, business_id: str | None, location_ids: list[str], saved: bool) -> Written:
+        """Save or drop an offer. Atomic: the entry and this device's own view of it."""
+        payload = {"offer_id": offer_id, "business_id": business_id, "location_ids": location_ids}
+
+        def write(connection: Connection) -> Written:
+            lane = _current(connection)
+            written = self._append_to(connection, lane.lane_id, "bookmark" if saved else "unbookmark", encode(payload))
+            connection.exec_driver_sql(
+                "INSERT INTO bookmarks (lane_id, offer_id, business_id, location_ids, saved, position)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (lane_id, offer_id) DO UPDATE SET"
+                " business_id = coalesce(excluded.business_id, business_id), saved = excluded.saved,"
+                " location_ids = excluded.location_ids, position = excluded.position",
+                (lane.lane_id, offer_id, business_id, encode(location_ids), int(saved), written.position),
+            )
+            return written
+
+        return self.store.run(write)
+
+    def reset(self) -> str:
+        """
+        End the session and open an anonymous one; return its id.
+
+        Atomic. What the person wrote stays queued under their identity; cached
+        reads, search terms and the profile are gone, also from the WAL.
+        """
+        session_id = self.store.run(lambda connection: self._renew(connection, _current(connection)).session_id)
+        self.store.checkpoint()
+        return session_id
+
+    def forget(self) -> tuple[Written, str]:
+        """
+        Ask for the erasure of the current person, and drop what this device holds of them.
+
+        Atomic: removal of their queued entries in every lane (each named in the
+        ledger), tokens and dead letters; the erasure; a new session.
+
+        Returns:
+            Where the erasure was written, and the new session's id.
+        """
+
+        def erase(connection: Connection) -> tuple[Written, str]:
+            lane = _current(connection)
+            token = None
+            lane_ids = [lane.lane_id]
+            if lane.user_id is not None:
+                token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
+                found = rows(connection, "SELECT lane_id FROM lanes WHERE user_id = ?", (lane.user_id,))
+                lane_ids = [row[0] for row in found]
+            for lane_id in lane_ids:
+                self._forget_lane(connection, lane_id)
+            written = self._append_to(
+                connection, lane.lane_id, "forget", encode({"user_id": lane.user_id, "token": token})
+            )
+            if lane.user_id is not None:
+                connection.exec_driver_sql("DELETE FROM tokens WHERE user_id = ?", (lane.user_id,))
+            return written, self._renew(connection, lane).session_id
+
+        result = self.store.run(erase)
+        self.store.checkpoint()
+        return result
+
+    def profile(self) -> dict[str, object]:
+        """Return the flat profile as this device last knew it, unsent writes included."""
+
+        def gather(connection: Connection) -> dict[str, object]:
+            lane = _current(connection)
+            known: dict[str, object] = json.loads(lane.profile) if lane.profile else {}
+            for kind, body in rows(
+                connection,
+                "SELECT kind, body FROM entries WHERE position BETWEEN ? AND ?"
+                " AND kind IN ('identify', 'update') ORDER BY position",
+                (lane.lane_id << LANE_SHIFT, (lane.lane_id << LANE_SHIFT) + SEQ_MASK),
+            ):
+                known = fold(known, change_of(kind, json.loads(body)))
+            return known
+
+        return self.store.read_with(gather)
+
+    def has_token(self, user_id: str) -> bool:
+        """Say whether a verification token is kept for the user."""
+        return bool(self.store.read("SELECT 1 FROM tokens WHERE user_id = ?", (user_id,)))
+
+    def replace_token(self, user_id: str, old: str | None, new: str | None) -> bool:
+        """
+        Put a fresh token in the place of the one that was sent; None throws it away.
+
+        Returns:
+            False, with nothing changed, when a newer one had already come.
+        """
+
+        def replace(connection: Connection) -> bool:
+            kept = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (user_id,))
+            if kept is not None and kept != old:
+                return False
+            connection.exec_driver_sql("DELETE FROM tokens WHERE user_id = ?", (user_id,))
+            if new is not None:
+                connection.exec_driver_sql(
+                    "INSERT INTO tokens (user_id, token, stored_at) VALUES (?, ?, ?)",
+                    (user_id, new, self._clock.wall_ms()),
+                )
+            return True
+
+        return self.store.run(replace)
+
+    def close(self) -> None:
+        """Give the journal up. Safe to call twice."""
+        self.store.close()
+
+    def renew(self, connection: Connection, lane: LaneRow) -> LaneRow:
+        """Within a transaction of the outbox: seal `lane` and open a new current one."""
+        return self._renew(connection, lane)
+
+    def append_to(self, connection: Connection, lane_id: int, kind: str, body: str) -> Written:
+        """Within a transaction: write an entry to a named lane."""
+        return self._append_to(connection, lane_id, kind, body)
+
+    def _renew(self, connection: Connection, lane: LaneRow) -> LaneRow:
+        now = self._clock.wall_ms()
+        self._next = 0
+        newest = scalar(
+            connection,
+            "SELECT position FROM entries WHERE position < ? ORDER BY position DESC LIMIT 1",
+            ((lane.lane_id + 1) << LANE_SHIFT,),
+        )
+        empty = newest is None or newest >> LANE_SHIFT != lane.lane_id
+        connection.exec_driver_sql(
+            "UPDATE lanes SET sealed_at = ?, profile = NULL, session_token = NULL WHERE lane_id = ?",
+            (now, lane.lane_id),
+        )
+        for table in ("cache", "bookmarks"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE lane_id = ?", (lane.lane_id,))
+        connection.exec_driver_sql("DELETE FROM search_terms")
+        if empty:
+            mark_drained(connection, lane.lane_id)
+        inserted = connection.exec_driver_sql(
+            "INSERT INTO lanes (session_id, state, opened_at, last_position, acked_position, acked_count, drained)"
+            " VALUES (?, 'anonymous', ?, 0, 0, 0, 0)",
+            (new_id(now), now),
+        ).lastrowid
+        base = inserted << LANE_SHIFT
+        connection.exec_driver_sql(
+            "UPDATE lanes SET last_position = ?, acked_position = ? WHERE lane_id = ?", (base, base, inserted)
+        )
+        connection.exec_driver_sql("UPDATE device SET current_lane = ?", (inserted,))
+        return _current(connection)
+
+    def _forget_lane(self, connection: Connection, lane_id: int) -> None:
+        low, high = lane_id << LANE_SHIFT, (lane_id << LANE_SHIFT) + SEQ_MASK
+        now = self._clock.wall_ms()
+        for table in ("entries", "dead_letters"):
+            found = rows(
+                connection, f"SELECT position FROM {table} WHERE position BETWEEN ? AND ?", (low, high)
+            )
+            note_removed(connection, [row[0] for row in found], "forgotten", now)
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE position BETWEEN ? AND ?", (low, high))
+            if found:
+                connection.exec_driver_sql(
+                    "UPDATE lanes SET last_position = max(last_position, ?) WHERE lane_id = ?",
+                    (max(row[0] for row in found), lane_id),
+                )
+        connection.exec_driver_sql(
+            "UPDATE lanes SET parked_at = NULL, parked_code = NULL, parked_message = NULL, profile = NULL"
+            " WHERE lane_id = ?",
+            (lane_id,),
+        )
+        if scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,)) is not None:
+            mark_drained(connection, lane_id)
+        self._next = 0
+
+    def _append_to(self, connection: Connection, lane_id: int, kind: str, body: str) -> Written:
+        stamp = self._stamp()
+        position = int(scalar(connection, _NEXT_POSITION + "?", (lane_id,)))
+        entry_id = new_id(stamp[0])
+        connection.exec_driver_sql(_INSERT, self._row(position, entry_id, kind, body, stamp))
+        self._next = 0
+        return Written(position, entry_id)
+
+    def _look_up_next(self, connection: Connection) -> int:
+        return int(scalar(connection, _NEXT_POSITION + "(SELECT current_lane FROM device)"))
+
+    def _stamp(self) -> tuple[int, str, int]:
+        return self._clock.wall_ms(), self._clock.boot_id(), self._clock.since_boot_ms()
+
+    @staticmethod
+    def _row(position: int, entry_id: str, kind: str, body: str, stamp: tuple[int, str, int]) -> tuple[Any, ...]:
+        made_at = stamp[0]
+        return (position, entry_id, kind, body, *stamp, digest_of(position, entry_id, kind, made_at, body))
+
+
+def _current(connection: Connection) -> LaneRow:
+    found = rows(connection, _CURRENT)
+    if not found:
+        raise JournalUnavailable("the journal names no current session; move its folder aside")
+    return LaneRow(*found[0])
+
+
+def _has_token(connection: Connection, user_id: str) -> bool:
+    return scalar(connection, "SELECT 1 FROM tokens WHERE user_id = ?", (user_id,)) is not None
+
+
+def note_removed(connection: Connection, positions: list[int], reason: str, at: int) -> None:
+    """Name removed entries in the ledger, neighbours in one row."""
+    runs: list[list[int]] = []
+    for position in sorted(positions):
+        if runs and position == runs[-1][1] + 1:
+            runs[-1][1] = position
+        else:
+            runs.append([position, position])
+    for first, last in runs:
+        connection.exec_driver_sql(
+            "INSERT INTO ledger (first_position, last_position, entries, reason, at) VALUES (?, ?, ?, ?, ?)",
+            (first, last, last - first + 1, reason, at),
+        )
+
+
+def mark_drained(connection: Connection, lane_id: int) -> None:
+    """A sealed lane with nothing left: nothing of its person stays in it, nor a token nobody needs."""
+    connection.exec_driver_sql(
+        "UPDATE lanes SET drained = 1, user_id = NULL, session_token = NULL, profile = NULL WHERE lane_id = ?",
+        (lane_id,),
+    )
+    connection.exec_driver_sql(
+        "DELETE FROM tokens WHERE user_id NOT IN (SELECT user_id FROM lanes WHERE drained = 0 AND user_id NOT NULL)"
+    )

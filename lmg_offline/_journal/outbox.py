@@ -1,0 +1,419 @@
+"""
+The sync's side of the journal: what to send next, and what became of it.
+
+A batch is read without a lock; recording its outcome is one transaction, and
+what the outcome says of a lane is believed only for entries that lane still has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from .._core.identity import AudienceState, Event, transition
+from .._core.profiles import change_of, fold
+from .._support.ids import new_id, new_secret
+from .engine import rows, scalar
+from .journal import LANE_COLUMNS, Journal, mark_drained, note_removed
+from .records import EntryRow, LaneBatch, LaneResult, LaneRow, Recorded, digest_of
+from .tables import LANE_SHIFT, SEQ_MASK
+
+ENTRY_COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
+MAX_LANES = 200
+
+_BATCH = (
+    "SELECT e.position, e.id, e.kind, e.body, e.made_at, e.boot_id, e.since_boot_ms, e.digest"
+    " FROM lanes l CROSS JOIN entries e ON e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
+    " WHERE l.drained = 0 AND l.parked_at IS NULL AND l.lane_id NOT IN (SELECT value FROM json_each(?))"
+    " ORDER BY l.lane_id, e.position LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """Who this device is to the platform."""
+
+    device_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSync:
+    """What the sync remembers over a restart; instants in wall milliseconds."""
+
+    endpoint: str | None
+    write_key_digest: str | None
+    failures: int
+    not_before_at: int | None
+    floor_until_at: int | None
+    suspended_code: str | None
+    suspended_message: str | None
+    last_synced_at: int | None
+    last_error: str | None
+    settings: str | None
+
+
+class Outbox:
+    """Reads batches and records outcomes. One public method is one transaction."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._store = journal.store
+
+    def device(self) -> DeviceIdentity:
+        """Return the device's id and secret."""
+        return DeviceIdentity(*self._store.read("SELECT device_id, secret FROM device")[0])
+
+    def next_batch(self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int]) -> list[LaneBatch]:
+        """
+        Return what to send next, oldest lanes first; empty when there is nothing.
+
+        The current lane comes along without entries when it has no session
+        token yet: that opens the session.
+
+        Args:
+            max_entries: At most so many entries, 1 or more.
+
+            max_bytes: No further entry once so many bytes of bodies are in it.
+
+            skip_lanes: Lanes to leave out for now.
+        """
+        skipped = set(skip_lanes)
+
+        def gather(connection: Connection) -> list[LaneBatch]:
+            picked: dict[int, list[EntryRow]] = {}
+            size = 0
+            for row in rows(connection, _BATCH, (json.dumps(sorted(skipped)), max_entries)):
+                entry = EntryRow(*row)
+                size += len(entry.body)
+                if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == MAX_LANES)):
+                    break
+                picked.setdefault(entry.lane_id, []).append(entry)
+            current = scalar(connection, "SELECT current_lane FROM device")
+            if current not in picked and current not in skipped and not picked:
+                unopened = "SELECT 1 FROM lanes WHERE lane_id = ? AND session_token IS NULL AND parked_at IS NULL"
+                if scalar(connection, unopened, (current,)):
+                    picked[current] = []
+            return [self._lane_batch(connection, lane_id, found) for lane_id, found in picked.items()]
+
+        return self._store.read_with(gather)
+
+    def _lane_batch(self, connection: Connection, lane_id: int, found: list[EntryRow]) -> LaneBatch:
+        lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
+        token = None
+        if lane.user_id is not None and any(entry.kind == "identify" for entry in found):
+            token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
+        return LaneBatch(lane, token, tuple(found))
+
+    def holds(self, position: int, entry_id: str) -> bool:
+        """Say whether the entry is queued under that key and id."""
+        return bool(self._store.read("SELECT 1 FROM entries WHERE position = ? AND id = ?", (position, entry_id)))
+
+    def record(self, results: list[LaneResult], *, now_ms: int) -> Recorded:
+        """
+        Record what became of a replay.
+
+        Atomic: for every lane, its acknowledged entries leave, its refused ones
+        become dead letters, its state and token are kept, it is parked or
+        released; the current session is renewed if its identify was refused.
+        """
+
+        def apply(connection: Connection) -> Recorded:
+            total = Recorded(0)
+            for result in results:
+                total = self._record_lane(connection, result, now_ms, total)
+            return total
+
+        return self._store.run(apply)
+
+    def _record_lane(self, connection: Connection, result: LaneResult, now: int, total: Recorded) -> Recorded:
+        lane = LaneRow(
+            *rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (result.lane_id,))[0]
+        )
+        low = lane.lane_id << LANE_SHIFT
+        current = scalar(connection, "SELECT current_lane FROM device") == lane.lane_id
+        refused = self._bury(connection, lane, result, now)
+        if current:
+            self._fold_profile(connection, lane, result.through)
+            if lane.identify_position in {low + refusal.seq for refusal in result.refused}:
+                self._unclaim(connection, lane)
+        removed = connection.exec_driver_sql(
+            "DELETE FROM entries WHERE position > ? AND position <= ?", (low, result.through)
+        ).rowcount
+        through = max(result.through, lane.acked_position)
+        connection.exec_driver_sql(
+            "UPDATE lanes SET acked_position = ?, acked_id = ?, acked_count = acked_count + ?,"
+            " last_position = max(last_position, ?), session_token = CASE WHEN sealed_at IS NULL"
+            " THEN coalesce(?, session_token) END WHERE lane_id = ?",
+            (
+                through,
+                result.through_id if result.through >= lane.acked_position else lane.acked_id,
+                removed,
+                through,
+                result.session_token,
+                lane.lane_id,
+            ),
+        )
+        identified, verified, rejected, released = (), (), (), 0
+        settles = (
+            lane.identify_position is not None and lane.acked_position < lane.identify_position <= result.through
+        )
+        if settles and result.state in ("identified", "verified"):
+            event = Event.PROVED if result.state == "verified" else Event.ACCEPTED
+            _, state = transition(AudienceState(lane.state), event)
+            connection.exec_driver_sql(
+                "UPDATE lanes SET state = ? WHERE lane_id = ?", (state.value, lane.lane_id)
+            )
+            if event is Event.PROVED:
+                verified = (lane.lane_id,)
+                released = self._release(connection, lane.user_id)
+            else:
+                identified = (lane.lane_id,)
+        if result.parked_code is not None:
+            rejected = (lane.lane_id,)
+            self._park(connection, lane, result, now, current)
+        elif lane.sealed_at is not None and not self._has_entries(connection, low):
+            mark_drained(connection, lane.lane_id)
+        return Recorded(
+            total.acknowledged + removed,
+            total.identified + identified,
+            total.verified + verified,
+            total.rejected + rejected,
+            total.released + ((lane.lane_id,) if released else ()),
+            total.refused + refused,
+        )
+
+    def _bury(self, connection: Connection, lane: LaneRow, result: LaneResult, now: int) -> tuple[str, ...]:
+        """Move refused entries to the dead letters; return their ids."""
+        ids: list[str] = []
+        for refusal in result.refused:
+            position = (lane.lane_id << LANE_SHIFT) + refusal.seq
+            found = scalar(connection, "SELECT id FROM entries WHERE position = ?", (position,))
+            if found is None:
+                continue  # an answer to a question of long ago: it is buried already
+            connection.exec_driver_sql(
+                f"INSERT INTO dead_letters ({ENTRY_COLUMNS}, code, message, refused_at)"
+                f" SELECT {ENTRY_COLUMNS}, ?, ?, ? FROM entries WHERE position = ?",
+                (refusal.code, refusal.message, now, position),
+            )
+            connection.exec_driver_sql("DELETE FROM entries WHERE position = ?", (position,))
+            connection.exec_driver_sql(
+                "UPDATE lanes SET last_position = max(last_position, ?) WHERE lane_id = ?",
+                (position, lane.lane_id),
+            )
+            ids.append(found)
+        return tuple(ids)
+
+    def _fold_profile(self, connection: Connection, lane: LaneRow, through: int) -> None:
+        known: dict[str, object] = json.loads(lane.profile) if lane.profile else {}
+        changed = False
+        for kind, body in rows(
+            connection,
+            "SELECT kind, body FROM entries WHERE position > ? AND position <= ?"
+            " AND kind IN ('identify', 'update') ORDER BY position",
+            (lane.lane_id << LANE_SHIFT, through),
+        ):
+            known, changed = fold(known, change_of(kind, json.loads(body))), True
+        if changed:
+            connection.exec_driver_sql(
+                "UPDATE lanes SET profile = ? WHERE lane_id = ?",
+                (json.dumps(known, ensure_ascii=False), lane.lane_id),
+            )
+
+    def _unclaim(self, connection: Connection, lane: LaneRow) -> None:
+        """The identify itself was refused for good: the app goes on as nobody, in a session of its own."""
+        self._journal.renew(connection, lane)
+
+    def _park(
+        self, connection: Connection, lane: LaneRow, result: LaneResult, now: int, current: bool
+    ) -> None:
+        connection.exec_driver_sql(
+            "UPDATE lanes SET parked_at = ?, parked_code = ?, parked_message = ? WHERE lane_id = ?",
+            (now, result.parked_code, result.parked_message, lane.lane_id),
+        )
+        if lane.user_id is not None and result.sent_token is not None:
+            connection.exec_driver_sql(
+                "DELETE FROM tokens WHERE user_id = ? AND token = ?", (lane.user_id, result.sent_token)
+            )
+        if current:
+            self._journal.renew(connection, lane)
+
+    def _release(self, connection: Connection, user_id: str | None) -> int:
+        """A token of the user was accepted: their parked lanes can go."""
+        return connection.exec_driver_sql(
+            "UPDATE lanes SET parked_at = NULL, parked_code = NULL, parked_message = NULL"
+            " WHERE user_id = ? AND parked_at IS NOT NULL",
+            (user_id,),
+        ).rowcount
+
+    def _has_entries(self, connection: Connection, low: int) -> bool:
+        return (
+            scalar(
+                connection,
+                "SELECT 1 FROM entries WHERE position BETWEEN ? AND ? LIMIT 1",
+                (low, low + SEQ_MASK),
+            )
+            is not None
+        )
+
+    def bury(self, position: int, code: str, message: str, *, now_ms: int) -> None:
+        """Set one entry aside as a dead letter on our own account: the platform can't read it."""
+
+        def apply(connection: Connection) -> None:
+            connection.exec_driver_sql(
+                f"INSERT INTO dead_letters ({ENTRY_COLUMNS}, code, message, refused_at)"
+                f" SELECT {ENTRY_COLUMNS}, ?, ?, ? FROM entries WHERE position = ?",
+                (code, message, now_ms, position),
+            )
+            connection.exec_driver_sql("DELETE FROM entries WHERE position = ?", (position,))
+            lane_id = position >> LANE_SHIFT
+            connection.exec_driver_sql(
+                "UPDATE lanes SET last_position = max(last_position, ?) WHERE lane_id = ?", (position, lane_id)
+            )
+            sealed = scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,))
+            if sealed is not None and not self._has_entries(connection, lane_id << LANE_SHIFT):
+                mark_drained(connection, lane_id)
+
+        self._store.run(apply)
+
+    def drop_session_token(self, lane_id: int) -> None:
+        """The platform no longer takes the session's token: the next replay asks for a new one."""
+        self._store.run(
+            lambda connection: connection.exec_driver_sql(
+                "UPDATE lanes SET session_token = NULL WHERE lane_id = ?", (lane_id,)
+            ).rowcount
+        )
+
+    def fork(self, lane_ids: list[int], *, now_ms: int) -> None:
+        """
+        Go on as another device: this journal is a copy of one that is in use.
+
+        Atomic: a new device id and secret, and for each lane a new one that
+        begins with the identity of the old and goes on with its entries, their
+        ids and times kept. The old numbers are named in the ledger as moved.
+        """
+
+        def apply(connection: Connection) -> None:
+            connection.exec_driver_sql(
+                "UPDATE device SET previous_device_id = device_id, device_id = ?, secret = ?",
+                (new_id(now_ms), new_secret()),
+            )
+            for lane_id in lane_ids:
+                self._fork_lane(connection, lane_id, now_ms)
+
+        self._store.run(apply)
+
+    def _fork_lane(self, connection: Connection, lane_id: int, now: int) -> None:
+        lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
+        low = lane_id << LANE_SHIFT
+        found = [
+            EntryRow(*row)
+            for row in rows(
+                connection,
+                f"SELECT {ENTRY_COLUMNS} FROM entries WHERE position BETWEEN ? AND ? ORDER BY position",
+                (low, low + SEQ_MASK),
+            )
+        ]
+        current = scalar(connection, "SELECT current_lane FROM device") == lane_id
+        if not found and not current:
+            mark_drained(connection, lane_id)
+            return
+        new_lane = connection.exec_driver_sql(
+            "INSERT INTO lanes (session_id, user_id, state, opened_at, sealed_at, last_position, acked_position,"
+            " acked_count, drained, profile) SELECT ?, user_id, CASE state WHEN 'verified' THEN 'identified'"
+            " ELSE state END, opened_at, sealed_at, 0, 0, 0, 0, profile FROM lanes WHERE lane_id = ?",
+            (new_id(now), lane_id),
+        ).lastrowid
+        base = new_lane << LANE_SHIFT
+        connection.exec_driver_sql(
+            "UPDATE lanes SET last_position = ?, acked_position = ? WHERE lane_id = ?", (base, base, new_lane)
+        )
+        identify_position = None
+        begins_claimed = bool(found) and found[0].kind in ("identify", "forget")
+        delivered = lane.state == "verified" or not any(entry.kind == "identify" for entry in found)
+        if lane.user_id is not None and delivered and not begins_claimed:
+            verify = scalar(connection, "SELECT 1 FROM tokens WHERE user_id = ?", (lane.user_id,)) is not None
+            body = json.dumps({"user_id": lane.user_id, "verify": verify}, ensure_ascii=False)
+            identify_position = self._journal.append_to(connection, new_lane, "identify", body).position
+        for position, entry in enumerate(found, start=(identify_position or base) + 1):
+            connection.exec_driver_sql(
+                f"INSERT INTO entries ({ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    position,
+                    entry.id,
+                    entry.kind,
+                    entry.body,
+                    entry.made_at,
+                    entry.boot_id,
+                    entry.since_boot_ms,
+                    digest_of(position, entry.id, entry.kind, entry.made_at, entry.body),
+                ),
+            )
+            if entry.kind == "identify":
+                identify_position = position
+        connection.exec_driver_sql(
+            "UPDATE lanes SET identify_position = ? WHERE lane_id = ?", (identify_position, new_lane)
+        )
+        if found:
+            connection.exec_driver_sql("DELETE FROM entries WHERE position BETWEEN ? AND ?", (low, low + SEQ_MASK))
+            note_removed(connection, [entry.position for entry in found], "moved", now)
+        for table in ("cache", "bookmarks"):
+            connection.exec_driver_sql(f"UPDATE {table} SET lane_id = ? WHERE lane_id = ?", (new_lane, lane_id))
+        connection.exec_driver_sql(
+            "UPDATE lanes SET sealed_at = coalesce(sealed_at, ?), successor_lane = ?, last_position ="
+            " max(last_position, ?) WHERE lane_id = ?",
+            (now, new_lane, max((entry.position for entry in found), default=0), lane_id),
+        )
+        mark_drained(connection, lane_id)
+        if current:
+            connection.exec_driver_sql("UPDATE device SET current_lane = ?", (new_lane,))
+
+    def learn_boot(self, boot_id: str, booted_at: int) -> None:
+        """Keep when this boot began on the platform's time line, for entries sent after the next one."""
+        self._store.run(
+            lambda connection: connection.exec_driver_sql(
+                "INSERT INTO boots (boot_id, booted_at) VALUES (?, ?)"
+                " ON CONFLICT (boot_id) DO UPDATE SET booted_at = excluded.booted_at",
+                (boot_id, booted_at),
+            ).rowcount,
+            single=True,
+        )
+
+    def boots(self) -> dict[str, int]:
+        """Return when each known boot began, in milliseconds since 1970 UTC, by boot id."""
+        return {row[0]: row[1] for row in self._store.read("SELECT boot_id, booted_at FROM boots")}
+
+    def saved_sync(self) -> SavedSync:
+        """Return what the sync remembered."""
+        return SavedSync(
+            *self._store.read(
+                "SELECT endpoint, write_key_digest, failures, not_before_at, floor_until_at, suspended_code,"
+                " suspended_message, last_synced_at, last_error, settings FROM sync_state"
+            )[0]
+        )
+
+    def save_sync(self, saved: SavedSync) -> None:
+        """Remember the sync's state. Atomic, one row."""
+        self._store.run(
+            lambda connection: connection.exec_driver_sql(
+                "UPDATE sync_state SET endpoint = ?, write_key_digest = ?, failures = ?, not_before_at = ?,"
+                " floor_until_at = ?, suspended_code = ?, suspended_message = ?, last_synced_at = ?,"
+                " last_error = ?, settings = ?",
+                (
+                    saved.endpoint,
+                    saved.write_key_digest,
+                    saved.failures,
+                    saved.not_before_at,
+                    saved.floor_until_at,
+                    saved.suspended_code,
+                    saved.suspended_message,
+                    saved.last_synced_at,
+                    saved.last_error,
+                    saved.settings,
+                ),
+            ).rowcount,
+            single=True,
+        )

@@ -1,0 +1,118 @@
+"""What this device keeps of the current person's reads: answers, bookmarks, search terms. All go at reset."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from .engine import rows, scalar
+from .store import Store
+
+MAX_ANSWERS = 500
+MAX_TERMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """One kept reply: the data as JSON, its validator, and when the platform said so (wall ms)."""
+
+    body: str = field(repr=False)
+    etag: str | None
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookmarkRow:
+    """This device's own view of one offer, newer than the platform's last list."""
+
+    offer_id: str
+    business_id: str | None
+    location_ids: tuple[str, ...]
+    saved: bool
+
+
+class ReadCache:
+    """Kept answers of one session. One public method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, lane_id: int, key: str) -> CachedAnswer | None:
+        """Return the kept answer, or None."""
+        found = self._store.read(
+            "SELECT body, etag, as_of FROM cache WHERE lane_id = ? AND key = ?", (lane_id, key)
+        )
+        return CachedAnswer(*found[0]) if found else None
+
+    def put(self, lane_id: int, key: str, answer: CachedAnswer, *, settles_bookmarks_through: int | None) -> bool:
+        """
+        Keep an answer, if the session is still the current one.
+
+        Args:
+            settles_bookmarks_through: For a whole list of saved offers, the key up
+                to which entries were acknowledged when it was asked for: own
+                bookmarks up to there are in it. None for other answers.
+
+        Returns:
+            False, with nothing written, when the session was reset in between.
+        """
+
+        def write(connection: Connection) -> bool:
+            if scalar(connection, "SELECT current_lane FROM device") != lane_id:
+                return False
+            connection.exec_driver_sql(
+                "INSERT INTO cache (lane_id, key, body, etag, as_of) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (lane_id, key) DO UPDATE SET body = excluded.body, etag = excluded.etag,"
+                " as_of = excluded.as_of",
+                (lane_id, key, answer.body, answer.etag, answer.as_of),
+            )
+            connection.exec_driver_sql(
+                "DELETE FROM cache WHERE lane_id = ? AND key IN (SELECT key FROM cache WHERE lane_id = ?"
+                " ORDER BY as_of DESC LIMIT -1 OFFSET ?)",
+                (lane_id, lane_id, MAX_ANSWERS),
+            )
+            if settles_bookmarks_through is not None:
+                connection.exec_driver_sql(
+                    "DELETE FROM bookmarks WHERE lane_id = ? AND position <= ?",
+                    (lane_id, settles_bookmarks_through),
+                )
+            return True
+
+        return self._store.run(write)
+
+    def bodies(self, lane_id: int) -> list[str]:
+        """Return every kept body of the session, newest first."""
+        found = self._store.read("SELECT body FROM cache WHERE lane_id = ? ORDER BY as_of DESC", (lane_id,))
+        return [row[0] for row in found]
+
+    def bookmarks(self) -> list[BookmarkRow]:
+        """Return the current person's bookmarks that no list of the platform has confirmed, oldest first."""
+        found = self._store.read(
+            "SELECT offer_id, business_id, location_ids, saved FROM bookmarks"
+            " WHERE lane_id = (SELECT current_lane FROM device) ORDER BY position"
+        )
+        return [BookmarkRow(row[0], row[1], tuple(json.loads(row[2])), bool(row[3])) for row in found]
+
+    def recent_terms(self) -> list[str]:
+        """Return the current person's search terms, newest first."""
+        return [row[0] for row in self._store.read("SELECT term FROM search_terms ORDER BY position DESC")]
+
+    def save_term(self, term: str) -> None:
+        """Put a term first among the recent ones. Atomic."""
+
+        def write(connection: Connection) -> None:
+            newest = scalar(connection, "SELECT coalesce(max(position), 0) FROM search_terms")
+            connection.exec_driver_sql(
+                "INSERT INTO search_terms (term, position) VALUES (?, ?)"
+                " ON CONFLICT (term) DO UPDATE SET position = excluded.position",
+                (term, newest + 1),
+            )
+            rows_to_drop = rows(
+                connection, "SELECT term FROM search_terms ORDER BY position DESC LIMIT -1 OFFSET ?", (MAX_TERMS,)
+            )
+            for (old,) in rows_to_drop:
+                connection.exec_driver_sql("DELETE FROM search_terms WHERE term = ?", (old,))
+
+        self._store.run(write)

@@ -1,0 +1,137 @@
+"""What the journal hands out: frozen values, no database objects. No repr shows a person's data."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from .tables import LANE_SHIFT, SEQ_MASK
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """
+    One session's lane as it lies in the journal.
+
+    Attributes:
+        lane_id: Its number on this device, from 1.
+
+        acked_position: Key of the last entry known to be acknowledged.
+
+        identify_position: Key of the newest identify; None when there was none.
+    """
+
+    lane_id: int
+    session_id: str
+    user_id: str | None = field(repr=False)
+    state: str
+    sealed_at: int | None
+    last_position: int
+    acked_position: int
+    acked_id: str | None
+    identify_position: int | None
+    session_token: str | None = field(repr=False)
+    parked_code: str | None
+    parked_message: str | None
+    drained: int
+    profile: str | None = field(repr=False)
+
+    @property
+    def identify_pending(self) -> bool:
+        """An identify is journaled and has no answer yet."""
+        return (
+            self.identify_position is not None
+            and self.identify_position > self.acked_position
+            and self.parked_code is None
+        )
+
+    @property
+    def acked_seq(self) -> int:
+        """Number of the last acknowledged entry in its lane, 0 for none."""
+        return self.acked_position & SEQ_MASK
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One queued entry; `body` is the JSON that will be sent."""
+
+    position: int
+    id: str
+    kind: str
+    body: str = field(repr=False)
+    made_at: int
+    boot_id: str
+    since_boot_ms: int
+    digest: bytes = field(repr=False)
+
+    @property
+    def lane_id(self) -> int:
+        """The lane it belongs to."""
+        return self.position >> LANE_SHIFT
+
+    @property
+    def seq(self) -> int:
+        """Its number in the lane, from 1."""
+        return self.position & SEQ_MASK
+
+    def is_intact(self) -> bool:
+        """Say whether the row is what was written."""
+        return self.digest == digest_of(self.position, self.id, self.kind, self.made_at, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneBatch:
+    """A lane's part of one replay: where it stands, the token for its user, the entries to send."""
+
+    lane: LaneRow
+    token: str | None = field(repr=False)
+    entries: tuple[EntryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An entry that was refused for good, by its number in the lane."""
+
+    seq: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneResult:
+    """
+    What became of one lane in one replay, ready to be recorded.
+
+    Attributes:
+        through: Key of the last handled entry.
+
+        through_id: Its id; None when nothing was ever handled.
+    """
+
+    lane_id: int
+    through: int
+    through_id: str | None
+    state: str
+    session_token: str | None = field(repr=False)
+    refused: tuple[Refusal, ...] = ()
+    parked_code: str | None = None
+    parked_message: str | None = None
+    sent_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording a replay changed, for events: lanes by what happened to them."""
+
+    acknowledged: int
+    identified: tuple[int, ...] = ()
+    verified: tuple[int, ...] = ()
+    rejected: tuple[int, ...] = ()
+    released: tuple[int, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+def digest_of(position: int, entry_id: str, kind: str, made_at: int, body: str) -> bytes:
+    """Return eight bytes that bind an entry to its place, so that a flipped bit is seen before sending."""
+    text = f"{position}|{entry_id}|{kind}|{made_at}|{body}"
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest()

@@ -1,0 +1,178 @@
+"""
+The journal's tables.
+
+An entry's `position` is `lane_id * 2**32 + seq`: the integer key is the order
+of replay, a lane is one range of it, and its next number is found by one seek,
+with no index beside the key. Numbers are not used twice because a lane's
+`last_position` never falls; lane ids come from AUTOINCREMENT.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+LANE_SHIFT = 32
+SEQ_MASK = (1 << LANE_SHIFT) - 1
+
+metadata = MetaData()
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("device_id", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("previous_device_id", Text),
+    Column("current_lane", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane_id", Integer, primary_key=True),
+    Column("session_id", Text, nullable=False, unique=True),
+    Column("user_id", Text),
+    Column(
+        "state",
+        Text,
+        CheckConstraint("state IN ('anonymous', 'identified', 'verified')"),
+        nullable=False,
+    ),
+    Column("opened_at", Integer, nullable=False),
+    Column("sealed_at", Integer),
+    Column("last_position", Integer, nullable=False),
+    Column("acked_position", Integer, nullable=False),
+    Column("acked_id", Text),
+    Column("acked_count", Integer, CheckConstraint("acked_count >= 0"), nullable=False),
+    Column("identify_position", Integer),
+    Column("session_token", Text),
+    Column("parked_at", Integer),
+    Column("parked_code", Text),
+    Column("parked_message", Text),
+    Column("drained", Integer, CheckConstraint("drained IN (0, 1)"), nullable=False),
+    Column("profile", Text),
+    Column("successor_lane", Integer),
+    CheckConstraint("acked_position <= last_position OR last_position = lane_id << 32", name="acked_in_lane"),
+    CheckConstraint("(parked_at IS NULL) = (parked_code IS NULL)", name="parked_has_a_code"),
+    sqlite_autoincrement=True,
+)
+Index("lanes_not_drained", lanes.c.lane_id, sqlite_where=text("drained = 0"))
+
+
+def _entry_columns() -> list[Column[object]]:
+    return [
+        Column("position", Integer, primary_key=True),
+        Column("id", Text, nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("body", Text, CheckConstraint("typeof(body) = 'text'"), nullable=False),
+        Column("made_at", Integer, nullable=False),
+        Column("boot_id", Text, nullable=False),
+        Column("since_boot_ms", Integer, nullable=False),
+        Column("digest", LargeBinary, nullable=False),
+    ]
+
+
+entries = Table("entries", metadata, *_entry_columns())
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    *_entry_columns(),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("refused_at", Integer, nullable=False),
+)
+Index("dead_letters_by_id", dead_letters.c.id)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("ledger_id", Integer, primary_key=True),
+    Column("first_position", Integer, nullable=False),
+    Column("last_position", Integer, nullable=False),
+    Column("entries", Integer, CheckConstraint("entries > 0"), nullable=False),
+    Column(
+        "reason",
+        Text,
+        CheckConstraint("reason IN ('superseded', 'discarded', 'forgotten', 'retried', 'moved', 'lost')"),
+        nullable=False,
+    ),
+    Column("at", Integer, nullable=False),
+    CheckConstraint("first_position <= last_position", name="range_is_not_empty"),
+    sqlite_autoincrement=True,
+)
+Index("ledger_by_position", ledger.c.first_position)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("stored_at", Integer, nullable=False),
+)
+
+boots = Table(
+    "boots",
+    metadata,
+    Column("boot_id", Text, primary_key=True),
+    Column("booted_at", Integer, nullable=False),
+)
+
+sync_state = Table(
+    "sync_state",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("endpoint", Text),
+    Column("write_key_digest", Text),
+    Column("dialect", Text),
+    Column("failures", Integer, nullable=False),
+    Column("not_before_at", Integer),
+    Column("floor_until_at", Integer),
+    Column("suspended_code", Text),
+    Column("suspended_message", Text),
+    Column("last_synced_at", Integer),
+    Column("last_error", Text),
+    Column("settings", Text),
+)
+
+cache = Table(
+    "cache",
+    metadata,
+    Column("lane_id", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("etag", Text),
+    Column("as_of", Integer, nullable=False),
+    PrimaryKeyConstraint("lane_id", "key"),
+)
+
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("lane_id", Integer, nullable=False),
+    Column("offer_id", Text, nullable=False),
+    Column("business_id", Text),
+    Column("location_ids", Text, nullable=False),
+    Column("saved", Integer, CheckConstraint("saved IN (0, 1)"), nullable=False),
+    Column("position", Integer, nullable=False),
+    PrimaryKeyConstraint("lane_id", "offer_id"),
+)
+
+search_terms = Table(
+    "search_terms",
+    metadata,
+    Column("term", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+)

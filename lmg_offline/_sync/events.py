@@ -1,0 +1,72 @@
+"""Callbacks of the app. One that raises is reported in the log by its kind of error, and the rest go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from .._support.log import log
+from ..errors import ValidationError
+
+NAMES = frozenset(
+    {
+        "identified",
+        "verified",
+        "identify_rejected",
+        "session_reset",
+        "synced",
+        "conflict",
+        "dead_letter",
+        "parked",
+        "released",
+        "online",
+        "offline",
+        "suspended",
+        "resumed",
+        "forked",
+        "restored",
+    }
+)
+
+Callback = Callable[[Mapping[str, object]], object]
+
+
+class Events:
+    """Who wants to know what."""
+
+    def __init__(self) -> None:
+        # _lock guards _callbacks. No callback runs while it is held.
+        self._lock = threading.Lock()
+        self._callbacks: dict[str, list[Callback]] = {}
+
+    def on(self, name: str, callback: Callback) -> Callable[[], None]:
+        """
+        Call `callback` with a mapping at every event `name`.
+
+        Returns:
+            A function that ends it.
+
+        Raises:
+            ValidationError: There is no such event.
+        """
+        if name not in NAMES:
+            raise ValidationError({"name": [f"There is no event of this name; there are {', '.join(sorted(NAMES))}."]})
+        with self._lock:
+            self._callbacks.setdefault(name, []).append(callback)
+
+        def end() -> None:
+            with self._lock:
+                if callback in self._callbacks.get(name, []):
+                    self._callbacks[name].remove(callback)
+
+        return end
+
+    def emit(self, name: str, **details: object) -> None:
+        """Call everyone who asked for `name`, on this thread."""
+        with self._lock:
+            callbacks = list(self._callbacks.get(name, ()))
+        for callback in callbacks:
+            try:
+                callback(details)
+            except Exception as error:  # the app's mistake must not stop the sync; it is named, not hidden
+                log.error("event callback raised", extra={"event": name, "error": type(error).__name__})

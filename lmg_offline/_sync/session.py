@@ -1,0 +1,183 @@
+"""The writing side that the public namespaces share: check nothing, journal, wake the sync."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+
+from .._core.identity import AudienceState
+from .._core.reads import LocalBookmark
+from .._journal.desk import Desk, parse_receipt_id
+from .._journal.journal import Identified, Journal
+from .._journal.readcache import ReadCache
+from .._journal.records import LaneRow
+from .._journal.tables import LANE_SHIFT
+from ..errors import IdentifyRejected, VerificationRequired
+from ..receipts import FINAL_STATES, Identification, Receipt
+from .runner import Runner
+from .thread import SyncThread
+
+# A policy of the property, as the platform last said.
+_ANY_IDENTIFIED = "enabled"
+
+
+class Session:
+    """Writes for the current session and follows what becomes of the writes."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: Desk,
+        cache: ReadCache,
+        runner: Runner | None,
+        thread: SyncThread | None,
+        open_check: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._desk = desk
+        self._cache = cache
+        self._runner = runner
+        self._thread = thread
+        self._open_check = open_check
+        # _lock guards _pending, the identifications whose answer somebody may wait for.
+        self._lock = threading.Lock()
+        self._pending: weakref.WeakSet[Identification] = weakref.WeakSet()
+
+    def current(self) -> LaneRow:
+        """Return the current session's lane."""
+        self._open_check()
+        return self._journal.current()
+
+    def profile(self) -> dict[str, object]:
+        """Return the current flat profile."""
+        self._open_check()
+        return self._journal.profile()
+
+    def append(self, kind: str, body: str) -> Receipt:
+        """Journal one entry under the current session."""
+        self._open_check()
+        written = self._journal.append(kind, body)
+        self._wake()
+        return Receipt(self, written.text)
+
+    def identify(self, user_id: str, token: str | None, profile: Mapping[str, object] | None) -> Identified:
+        """Journal an identify."""
+        self._open_check()
+        identified = self._journal.identify(user_id, token, profile)
+        self._wake()
+        return identified
+
+    def identification(self, receipt_id: str) -> Identification:
+        """Return the future of a journaled identify."""
+        found = Identification(self, receipt_id)
+        with self._lock:
+            self._pending.add(found)
+        return found
+
+    def bookmark(self, offer_id: str, business_id: str | None, location_ids: list[str], saved: bool) -> Receipt:
+        """Journal a bookmark, visible here at once."""
+        self._open_check()
+        written = self._journal.bookmark(offer_id, business_id, location_ids, saved)
+        self._wake()
+        return Receipt(self, written.text)
+
+    def reset(self) -> str:
+        """End the session; return the new one's id."""
+        self._open_check()
+        session_id = self._journal.reset()
+        self._wake()
+        return session_id
+
+    def forget(self) -> Receipt:
+        """Journal an erasure and end the session."""
+        self._open_check()
+        written, _ = self._journal.forget()
+        self._wake()
+        return Receipt(self, written.text)
+
+    def require_verified(self) -> None:
+        """
+        Raise unless the current person may keep bookmarks.
+
+        A token that waits for its answer is enough: the entry is journaled
+        behind the identify and never applied if that is refused.
+
+        Raises:
+            VerificationRequired: Nobody is identified, or nobody gave a token
+                and the property wants verified users.
+        """
+        lane = self.current()
+        policy = self._runner.view().bookmarking if self._runner is not None else "verified_only"
+        if lane.user_id is None:
+            raise VerificationRequired("bookmarks need an identified user: call user.identify first")
+        if policy == _ANY_IDENTIFIED or lane.state == AudienceState.VERIFIED.value:
+            return
+        if not self._journal.has_token(lane.user_id):
+            raise VerificationRequired("bookmarks need a verified user: identify with a verification token first")
+
+    def bookmarks(self) -> list[LocalBookmark]:
+        """Return the current person's bookmarks that no list of the platform has confirmed."""
+        return [
+            LocalBookmark(row.offer_id, row.business_id, row.location_ids, row.saved)
+            for row in self._cache.bookmarks()
+        ]
+
+    def recent_terms(self) -> list[str]:
+        """Return the current person's recent search terms, newest first."""
+        self._open_check()
+        return self._cache.recent_terms()
+
+    def save_term(self, term: str) -> None:
+        """Keep a search term of the current person."""
+        self._open_check()
+        self._cache.save_term(term)
+
+    def receipt_state(self, receipt_id: str) -> str:
+        """Return the state of one write."""
+        state = self._desk.receipt(receipt_id)
+        if state == "journaled" and self._runner is not None:
+            position, _ = parse_receipt_id(receipt_id)
+            if self._runner.was_sent(position):
+                return "sent"
+        return state
+
+    def wait_for_change(self, timeout_s: float) -> None:
+        """Wait until something was recorded here, or the time is up."""
+        store = self._journal.store
+        store.wait_for_write(store.writes, timeout_s)
+
+    def identify_answer(self, receipt_id: str) -> AudienceState | IdentifyRejected | None:
+        """Return what became of an identify; None while it has no answer."""
+        position, _ = parse_receipt_id(receipt_id)
+        parked = self._journal.store.read(
+            "SELECT state, parked_code, parked_message, acked_position FROM lanes WHERE lane_id = ?",
+            (position >> LANE_SHIFT,),
+        )
+        state, code, message, acked = parked[0]
+        if code is not None and position > acked:
+            return IdentifyRejected(code, message or "")
+        receipt = self._desk.receipt(receipt_id)
+        if receipt == "acknowledged":
+            return AudienceState(state)
+        if receipt == "refused":
+            found = self._journal.store.read(
+                "SELECT code, message FROM dead_letters WHERE position = ?", (position,)
+            )
+            return IdentifyRejected(*found[0]) if found else None
+        if receipt in FINAL_STATES:
+            return IdentifyRejected(receipt, "the identify was given up before it was sent")
+        return None
+
+    def settle(self) -> None:
+        """Called after each round of the sync: answer the futures that can be answered."""
+        with self._lock:
+            pending = list(self._pending)
+        for future in pending:
+            if future.settle():
+                with self._lock:
+                    self._pending.discard(future)
+
+    def _wake(self) -> None:
+        if self._thread is not None:
+            self._thread.wake()

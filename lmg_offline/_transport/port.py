@@ -1,0 +1,74 @@
+"""What the sync asks of a transport, and the answers it can get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .._core.schedule import Retry, Split, Suspend
+from ..protocol.replay import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The platform answered a replay in the protocol."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRefused:
+    """The device's secret is not the one the platform knows: this journal is a copy."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    A query's data.
+
+    Attributes:
+        data: The `data` member of the reply; None when the cached copy still holds (304).
+
+        etag: The reply's validator, or None.
+    """
+
+    data: dict[str, object] | None = field(repr=False)
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """The session token is no longer taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The platform understood the query and said no."""
+
+    status: int
+    message_id: str | None
+    message: str
+
+
+ReplayOutcome = Replayed | Retry | Split | Suspend | DeviceRefused
+QueryOutcome = Answer | Retry | SessionExpired | Refused
+
+
+class Transport(Protocol):
+    """Reaches one platform endpoint. Never raises for what a network or a server may do."""
+
+    def replay(self, body: bytes) -> ReplayOutcome:
+        """Send a replay request's JSON body and return what came of it."""
+        ...
+
+    def query(
+        self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float
+    ) -> QueryOutcome:
+        """Send a query's JSON body to the content endpoint."""
+        ...
+
+    def close(self) -> None:
+        """Break off what is under way; later calls answer Retry."""
+        ...

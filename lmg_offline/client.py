@@ -1,0 +1,318 @@
+"""The client: the one place that builds the parts and hands them out."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+
+from ._core.explain import LaneFacts, SyncFacts, explain
+from ._journal import location
+from ._journal.desk import Audit, Desk
+from ._journal.journal import Journal
+from ._journal.outbox import Outbox
+from ._journal.readcache import ReadCache
+from ._support.clock import Clock, SystemClock, utc_from_ms
+from ._sync.events import Callback, Events
+from ._sync.lease import Lease
+from ._sync.reads import Reads
+from ._sync.runner import Runner, TokenProvider
+from ._sync.session import Session
+from ._sync.thread import SyncThread
+from .activity import Activity
+from .business import BusinessApi
+from .collection import CollectionApi
+from .config import Config, make_config
+from .errors import ClientClosed
+from .geo import ContentFilter
+from .location import LocationApi
+from .offer import OfferApi
+from .search import SearchApi
+from .status import Status
+from .user import User
+
+EXIT_TIMEOUT_S = 1.0
+FLUSH_POLL_S = 0.2
+HURRY_EVERY_S = 1.0
+
+# For each lane that matters: its first (ASC) or last (DESC) queued entry, and why it is parked.
+_ENDS = (
+    "SELECT l.lane_id, (SELECT e.position FROM entries e WHERE e.position BETWEEN l.lane_id << 32"
+    " AND (l.lane_id << 32) + 4294967295 ORDER BY e.position {} LIMIT 1), l.parked_code"
+    " FROM lanes l WHERE l.drained = 0"
+)
+
+
+class Client:
+    """
+    The SDK. Opening it never needs the network; every write is on disk when its call returns.
+
+    Safe from any thread, and usable as a context manager.
+    """
+
+    def __init__(
+        self,
+        write_key: str | None = None,
+        *,
+        endpoint: str | None = None,
+        app_name: str = "lmg-offline",
+        data_dir: str | os.PathLike[str] | None = None,
+        durability: str = "full",
+        token_provider: TokenProvider | None = None,
+        sync: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        """
+        Open the journal and, unless `sync` is False, begin to send.
+
+        Args:
+            write_key: The integration's write key; default: LMG_WRITE_KEY.
+
+            endpoint: Base URL of the platform; default: LMG_ENDPOINT.
+
+            app_name: Names the folder under the user's data folder.
+
+            data_dir: The folder itself; default: LMG_DATA_DIR, else by app_name.
+
+            durability: `full` survives power loss, `normal` a crash of the process.
+
+            token_provider: Called by the sync with a user id when that user's
+                token has expired; returns a fresh one, or None.
+
+            sync: False: journal only, nothing is ever sent.
+
+            clock: The clocks to read; for tests.
+
+        Raises:
+            ValidationError: A setting is out of bounds.
+
+            JournalError: The folder or file can't be used; the message says why.
+        """
+        config = make_config(
+            write_key, endpoint=endpoint, app_name=app_name, data_dir=data_dir, durability=durability, sync=sync
+        )
+        self._config = config
+        self._closed = False
+        self._folder = location.folder_of(config.app_name, config.data_dir)
+        self._clock = clock or SystemClock()
+        self._journal = Journal.open(self._folder, self._clock, durable=config.durability == "full")
+        self._events = Events()
+        self._build(config, token_provider)
+        _live.add(self)
+
+    def _build(self, config: Config, token_provider: TokenProvider | None) -> None:
+        outbox, cache = Outbox(self._journal), ReadCache(self._journal.store)
+        self._runner: Runner | None = None
+        self._thread: SyncThread | None = None
+        self._transport = None
+        if config.sync:
+            from ._transport.http import HttpTransport
+
+            self._transport = HttpTransport(
+                config.endpoint, config.write_key, deadline_s=config.request_deadline_s
+            )
+            self._runner = Runner(
+                self._journal,
+                outbox,
+                self._transport,
+                self._events,
+                endpoint=config.endpoint,
+                write_key=config.write_key,
+                token_provider=token_provider,
+            )
+            self._thread = SyncThread(
+                self._runner, Lease(self._folder), self._journal.store, lambda: self._session.settle()
+            )
+        desk = Desk(self._journal, self._wake)
+        self._desk = desk
+        self._session = Session(self._journal, desk, cache, self._runner, self._thread, self._check_open)
+        reads = Reads(self._journal, outbox, cache, self._transport, self._runner, self._thread)
+        content_filter = self._content_filter = ContentFilter()
+        self.user = User(self._session, lambda: self._events.emit("session_reset"))
+        self.activity = Activity(self._session)
+        self.business = BusinessApi(reads, self._session, content_filter)
+        self.offer = OfferApi(reads, self._session, content_filter)
+        self.location = LocationApi(reads, self._session, content_filter)
+        self.collection = CollectionApi(reads, self._session, content_filter)
+        self.search = SearchApi(reads, self._session, content_filter)
+        self.identify = self.user.identify
+        if self._thread is not None:
+            self._thread.start()
+
+    @property
+    def journal(self) -> Desk:
+        """The queue, its dead letters and ledger, for operators."""
+        self._check_open()
+        return self._desk
+
+    @property
+    def data_dir(self) -> str:
+        """The folder of the journal."""
+        return str(self._folder)
+
+    def set_ordering_point(self, lat: float | None, lon: float | None = None) -> None:
+        """Order what reads return by the distance from a point, in degrees; None clears it."""
+        self._content_filter.set_ordering_point(lat, lon)
+
+    def set_context_geo_area(self, points: Sequence[tuple[float, float]] | None) -> None:
+        """Show only what lies in a ring of (lat, lon), in degrees; None clears it."""
+        self._content_filter.set_context_geo_area(points)
+
+    def set_context_geo_circle(self, centre: tuple[float, float] | None, radius_m: float | None = None) -> None:
+        """Show only what lies within `radius_m` metres of (lat, lon); None clears it."""
+        self._content_filter.set_context_geo_circle(centre, radius_m)
+
+    def on(self, event: str, callback: Callback) -> Callable[[], None]:
+        """
+        Call `callback` with a mapping of details at every event of this name.
+
+        It runs on the sync thread (for `session_reset` on the caller's) and may
+        call the client. Returns a function that ends it.
+
+        Raises:
+            ValidationError: There is no such event.
+        """
+        return self._events.on(event, callback)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """
+        Wait until every entry made before the call is acknowledged or a dead letter.
+
+        Returns:
+            False when the time is up, or at once when all that is left is
+            parked or suspended, or when this client does not send and nobody else does.
+        """
+        self._check_open()
+        store = self._journal.store
+        marks = {row[0]: row[1] for row in store.read(_ENDS.format("DESC")) if row[1] is not None}
+        deadline = None if timeout is None else time.monotonic() + timeout
+        hurried_at = -HURRY_EVERY_S
+        while True:
+            seen = store.writes
+            waiting = self._still_waiting(marks)
+            if waiting is not None:
+                return waiting
+            now = time.monotonic()
+            left = FLUSH_POLL_S if deadline is None else deadline - now
+            if left <= 0 or self._runner is None or self._thread is None:
+                return False
+            view = self._runner.view()
+            if view.suspended_code is not None:
+                return False
+            if now - hurried_at >= HURRY_EVERY_S and (hurried_at < 0 or not view.online):
+                hurried_at = now
+                self._runner.hurry()
+                self._thread.wake()
+            store.wait_for_write(seen, min(left, FLUSH_POLL_S))
+
+    def _still_waiting(self, marks: Mapping[int, int]) -> bool | None:
+        """Return flush's answer, or None while something can still be sent."""
+        found = self._journal.store.read(_ENDS.format("ASC"))
+        left = [parked for lane_id, head, parked in found if head is not None and head <= marks.get(lane_id, 0)]
+        if not left:
+            return True
+        return False if all(parked is not None for parked in left) else None
+
+    def status(self) -> Status:
+        """Return what is queued and what the sync is doing."""
+        self._check_open()
+        counts = self._desk.counts()
+        lane = self._journal.current()
+        view = self._runner.view() if self._runner is not None else None
+        now_ms = self._clock.wall_ms()
+        oldest = counts.oldest_made_at
+        saved = Outbox(self._journal).saved_sync()
+        synced_at = view.last_synced_at if view is not None else saved.last_synced_at
+        thread_error = self._thread.error if self._thread is not None else None
+        return Status(
+            queued=counts.queued,
+            parked=counts.parked,
+            dead_letters=counts.dead_letters,
+            oldest_age=None if oldest is None else max(0.0, (now_ms - oldest) / 1000),
+            online=view.online if view is not None else None,
+            sending=self._thread is not None and self._thread.sends,
+            suspended=view.suspended_code if view is not None else saved.suspended_code,
+            last_synced_at=None if synced_at is None else utc_from_ms(synced_at),
+            last_error=thread_error or (view.last_error if view is not None else saved.last_error),
+            next_attempt_in=view.next_attempt_s if view is not None and counts.queued else None,
+            dialect=None if synced_at is None else "replay",
+            state=lane.state,
+            session_id=lane.session_id,
+            journal=str(self._journal.store.path),
+        )
+
+    def explain(self) -> list[str]:
+        """Return one sentence per lane that is not moving: why, and what would unblock it."""
+        status = self.status()
+        lanes = [
+            LaneFacts(lane.session_id, lane.queued, lane.parked_code, lane.parked_message)
+            for lane in self._desk.lanes()
+        ]
+        return explain(
+            lanes,
+            SyncFacts(
+                self._thread is not None,
+                status.sending,
+                status.suspended,
+                status.online,
+                status.last_error,
+                status.next_attempt_in,
+            ),
+        )
+
+    def audit(self) -> Audit:
+        """Count every accepted entry and what became of it; see `Audit.adds_up`."""
+        self._check_open()
+        return self._desk.audit()
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """
+        Stop sending and close the journal. Never loses anything; safe to call twice.
+
+        Args:
+            timeout: Longest time to wait for the sync thread, in seconds.
+
+        Returns:
+            Whether the sync thread ended in time.
+        """
+        if self._closed:
+            return True
+        self._closed = True
+        _live.discard(self)
+        if self._transport is not None:
+            self._transport.close()
+        ended = self._thread.close(timeout) if self._thread is not None else True
+        self._journal.close()
+        return ended
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientClosed("the client was closed; open a new one")
+
+    def _wake(self) -> None:
+        if self._thread is not None:
+            self._thread.wake()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._config.endpoint}, {'closed' if self._closed else 'open'}>"
+
+
+_live: weakref.WeakSet[Client] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """At exit: everything is on disk already, so only let the journal go tidily, and soon."""
+    for client in list(_live):
+        client.close(EXIT_TIMEOUT_S)

@@ -1,0 +1,60 @@
+"""What a resolver of the Audience API may know about the request it serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from lmg_offline.platform.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """
+    The caller of one GraphQL request; `info.context` in resolvers.
+
+    Attributes:
+        connection: The connection of this request. A query only reads; each
+            request has one transaction.
+
+        property_id: The property of the write key.
+
+        integration_id: The integration of the write key.
+
+        session: The session of the session token, or None without one.
+
+        bookmarking: The property's policy: `enabled`, `verified_only` or
+            `disabled`.
+
+        locale: The first tag of Accept-Language in lower case, or None.
+
+        now_ms: The instant of the request, milliseconds since 1970 UTC.
+
+        base_url: Where the caller reached this server, without a slash at the
+            end.
+    """
+
+    connection: Connection
+    property_id: str
+    integration_id: str
+    session: Session | None
+    bookmarking: str
+    locale: str | None
+    now_ms: int
+    base_url: str
+
+    @property
+    def user_id(self) -> str | None:
+        """The user the session belongs to, or None."""
+        return self.session.user_id if self.session else None
+
+    @property
+    def user_hash(self) -> int | None:
+        """The indexed hash of `user_id`, or None."""
+        return self.session.user_hash if self.session else None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the session's user proved who they are."""
+        return self.session is not None and self.session.state == "verified"

@@ -1,0 +1,290 @@
+"""
+The tables of the platform's audience side.
+
+Instants (`*_at`) are integers: milliseconds since 1970 UTC. A user is keyed by
+(`property_id`, `user_hash`, `user_id`): the hash is `identity.user_hash`, the
+first 8 bytes of the id's SHA-256 as a signed integer, so that keys of any
+length index alike; the id itself is compared too, so a collision of hashes
+mixes nobody up. Attribute values and activity properties are JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    true,
+)
+
+from lmg_offline.platform.store.metadata import metadata
+
+ID = String(64)
+
+properties = Table(
+    "properties",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("bookmarking", String(16), nullable=False, server_default="verified_only"),
+    Column("token_max_age_s", Integer, nullable=False, server_default="86400"),
+    Column("tombstone_secret", String(64), nullable=False),
+    Column("settings", JSON, nullable=False),
+    CheckConstraint("bookmarking IN ('enabled', 'verified_only', 'disabled')", name="bookmarking"),
+)
+
+dev_keys = Table(
+    "dev_keys",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("write_key", Text, nullable=False),
+    Column("verification_key", Text, nullable=False),
+    Column("admin_key", Text, nullable=False),
+    comment="Plaintext keys of the property made by --dev, announced again at each start",
+)
+
+integrations = Table(
+    "integrations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("platform", String(16), nullable=False, server_default="python"),
+    Column("write_key_hash", String(64), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+verification_keys = Table(
+    "verification_keys",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("key_id", String(255), primary_key=True),
+    Column("secret", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+admin_keys = Table(
+    "admin_keys",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    CheckConstraint("role IN ('owner', 'admin', 'dev', 'marketing', 'support')", name="role"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("device_id", ID, primary_key=True),
+    Column("secret_hash", String(64), nullable=False),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("clock_offset_s", Float, nullable=False),
+    Column("sdk", Text),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("session_id", ID, primary_key=True),
+    Column("integration_id", ID, nullable=False),
+    Column("device_id", ID, comment="None for a session opened by createSession"),
+    Column("user_hash", BigInteger),
+    Column("user_id", Text),
+    Column("state", String(16), nullable=False, server_default="anonymous"),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("identified_at", BigInteger),
+    Column("verified_at", BigInteger),
+    Column("kept_seq", BigInteger, nullable=False, server_default="0"),
+    Column("kept_id", ID),
+    Column("last_entry_at", BigInteger),
+    Column("token_hash", String(64)),
+    Column("token_expires_at", BigInteger),
+    Column("previous_token_hash", String(64), comment="still good until the next one is issued"),
+    Column("forgotten_key", String(64), comment="keyed hash of the user this session belonged to"),
+    Column("forgotten_at", BigInteger, comment="entries made earlier are refused as forgotten"),
+    ForeignKeyConstraint(["property_id", "device_id"], ["devices.property_id", "devices.device_id"]),
+    CheckConstraint("state IN ('anonymous', 'identified', 'verified')", name="state"),
+    CheckConstraint("(state = 'anonymous') = (user_id IS NULL)", name="user"),
+    Index("ix_sessions_user", "property_id", "user_hash"),
+    Index("ix_sessions_device", "property_id", "device_id"),
+    Index("ix_sessions_token", "token_hash"),
+    Index("ix_sessions_previous_token", "previous_token_hash"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    CheckConstraint("state IN ('identified', 'verified')", name="state"),
+)
+
+session_values = Table(
+    "session_values",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("session_id", ID, primary_key=True),
+    Column("attribute", String(255), primary_key=True),
+    Column("value", Text, comment="JSON; None when cleared"),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("uncertain", Boolean, nullable=False, server_default=false()),
+    Column("device_id", ID, nullable=False),
+    Column("entry_id", ID, nullable=False),
+    ForeignKeyConstraint(
+        ["property_id", "session_id"], ["sessions.property_id", "sessions.session_id"], ondelete="CASCADE"
+    ),
+    comment="What sessions that are not verified wrote, apart from the verified values",
+)
+
+user_values = Table(
+    "user_values",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, primary_key=True),
+    Column("attribute", String(255), primary_key=True),
+    Column("value", Text, comment="JSON; None when cleared"),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("uncertain", Boolean, nullable=False, server_default=false()),
+    Column("device_id", ID, nullable=False),
+    Column("session_id", ID, nullable=False),
+    Column("entry_id", ID, nullable=False),
+    comment="What verified sessions wrote, the latest per attribute",
+)
+
+profile_values = Table(
+    "profile_values",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, primary_key=True),
+    Column("attribute", String(255), primary_key=True),
+    Column("value", Text, nullable=False, comment="JSON"),
+    Column("verified", Boolean, nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("device_id", ID, nullable=False),
+    Column("session_id", ID, nullable=False),
+    Column("entry_id", ID, nullable=False),
+    Index("ix_profile_values_attribute", "property_id", "attribute"),
+    comment="The effective value of each user and attribute; no row when cleared or never written",
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("entry_id", ID, primary_key=True),
+    Column("device_id", ID, nullable=False),
+    Column("session_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("user_hash", BigInteger),
+    Column("user_id", Text),
+    Column("status", String(8), nullable=False),
+    Column("code", String(64)),
+    Column("message", Text),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("uncertain", Boolean, nullable=False, server_default=false()),
+    Column("applied_at", BigInteger, nullable=False),
+    CheckConstraint("status IN ('applied', 'refused')", name="status"),
+    UniqueConstraint("property_id", "session_id", "seq"),
+    Index("ix_entries_order", "property_id", "applied_at", "session_id", "seq"),
+    Index("ix_entries_user", "property_id", "user_hash"),
+    comment="One row per handled entry; order of application: applied_at, session_id, seq",
+)
+
+entry_repeats = Table(
+    "entry_repeats",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("session_id", ID, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry_id", ID, nullable=False),
+    Index("ix_entry_repeats_entry", "property_id", "entry_id"),
+    comment="Other numbers under which an entry of the log was sent (a fork, a retried dead letter)",
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("entry_id", ID, primary_key=True),
+    Column("session_id", ID, nullable=False),
+    Column("device_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("user_hash", BigInteger),
+    Column("user_id", Text),
+    Column("name", Text, nullable=False),
+    Column("properties", Text, nullable=False, comment="JSON object"),
+    Column("occurred_at", BigInteger, nullable=False),
+    Index("ix_activity_user", "property_id", "user_hash", "occurred_at"),
+    Index("ix_activity_session", "property_id", "session_id"),
+    Index("ix_activity_name", "property_id", "name", "occurred_at"),
+)
+
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, primary_key=True),
+    Column("offer_id", String(255), primary_key=True),
+    Column("business_id", String(255)),
+    Column("location_ids", Text, nullable=False, comment="JSON list of text"),
+    Column("saved", Boolean, nullable=False, comment="false: removed, kept so that a late older save loses"),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("device_id", ID, nullable=False),
+    Column("session_id", ID, nullable=False),
+    Column("entry_id", ID, nullable=False),
+    Index("ix_bookmarks_offer", "property_id", "offer_id"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_key_hash", String(64), primary_key=True, comment="HMAC of the user id, property's secret"),
+    Column("forgotten_at", BigInteger, nullable=False),
+)
+
+platform_log = Table(
+    "platform_log",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("property_id", ID, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("device_id", ID),
+    Column("session_id", ID),
+    Column("details", JSON, nullable=False),
+    Index("ix_platform_log_order", "property_id", "at"),
+    comment="What an operator should know: restored lanes, forks, erasures. Never a user id",
+)

@@ -1,0 +1,304 @@
+"""
+The profile: the app's form, the flat form on the wire, and the schemas that check both.
+
+Source: public pages of the platform, "User Profiles": four standard traits,
+custom ones beside them in one JSON object, gender `male`, `female`, `other`,
+`pnts`, birthday `yyyy-MM-dd`. The bounds (email 320, name 1,024, 128 custom
+traits with names of up to 128 characters) are our choice: no public page names any.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any, TypeAlias, TypedDict
+
+from marshmallow import ValidationError as SchemaError
+from marshmallow import validate
+
+from ..errors import ValidationError
+from . import canonical, fields
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Trait: TypeAlias = "bool | int | float | str | date | datetime | Sequence[str] | None"
+
+STANDARD = ("email", "name", "birthday", "gender")
+
+_MAX_EMAIL = 320
+_MAX_NAME = 1024
+_MAX_TRAITS = 128
+_MAX_TRAIT_NAME = 128
+
+NO_TRAITS = "Must be an object; to clear one trait, set that trait to None."
+
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Gender(str, Enum):
+    """The platform's four genders; the values are what goes over the wire, letter for letter."""
+
+    MALE = "male"
+    FEMALE = "female"
+    OTHER = "other"
+    PREFER_NOT_TO_SAY = "pnts"
+
+    NON_BINARY = OTHER
+    Male = MALE
+    Female = FEMALE
+    Other = OTHER
+    NonBinary = OTHER
+    PreferNotToSay = PREFER_NOT_TO_SAY
+
+
+_GENDERS = tuple(gender.value for gender in Gender)
+
+
+class Profile(TypedDict, total=False):
+    """
+    What an app says of a person. A missing key leaves the value alone, None clears it.
+
+    Attributes:
+        email: An address, up to 320 characters.
+
+        name: Up to 1,024 characters.
+
+        birthday: A date, `yyyy-MM-dd`, or a datetime, of which its own calendar day counts.
+
+        gender: A `Gender` or its wire value.
+
+        traits: Custom traits, flat. None clears one trait; None for all of them is refused.
+    """
+
+    email: str | None
+    name: str | None
+    birthday: date | str | None
+    gender: Gender | str | None
+    traits: Mapping[str, Trait]
+
+
+def to_wire(profile: object) -> dict[str, JSON]:
+    """
+    Check the app's form of a profile and return the flat form of the wire.
+
+    Args:
+        profile: A mapping shaped like `Profile`. It is copied, not kept.
+
+    Returns:
+        Standard and custom traits side by side. Dates are `yyyy-MM-dd`,
+        datetimes ISO 8601 in UTC, a naive one being taken as UTC.
+
+    Raises:
+        ValidationError: All faults together, named as the app knows them:
+            `email`, `traits.age`, `traits.tags.1`, `profile`. Never with the value.
+    """
+    loaded = fields.load(_APP, _with_text_keys(profile), "profile")
+    traits = loaded.pop("traits", {})
+    return _bounded({**loaded, **traits})
+
+
+def check_wire(wire: object) -> dict[str, JSON]:
+    """
+    Check the flat form of the wire and return a copy of it.
+
+    Raises:
+        ValidationError: All faults together, named as they lie there: `email`,
+            `age`, `tags.1`, `profile`. Never with the value.
+    """
+    given = _with_text_keys(wire)
+    errors: fields.Errors = {}
+    loaded: dict[str, JSON] = {}
+    try:
+        loaded = fields.load(_WIRE, {name: given[name] for name in STANDARD if name in given}, "profile")
+    except ValidationError as error:
+        errors.update(error.errors)
+    try:
+        loaded |= _traits({name: given[name] for name in given if name not in STANDARD}, _wire_trait)
+    except SchemaError as error:
+        errors.update(fields.flatten(error, "profile"))
+    if errors:
+        raise ValidationError(errors)
+    return _bounded(loaded)
+
+
+def from_wire(wire: Mapping[str, object]) -> Profile:
+    """
+    Return the app's form of a flat profile that the journal or a platform holds.
+
+    A gender that is not one of the four and a birthday that is no date are left
+    out; so is a standard trait of another type than text. What is null stays
+    None. Custom datetimes stay ISO 8601 text.
+
+    Source: the platform's own SDKs read it so.
+    """
+    profile: Profile = {}
+    for name, value in wire.items():
+        if name not in STANDARD or not (value is None or isinstance(value, str)):
+            continue
+        if name == "email":
+            profile["email"] = value
+        elif name == "name":
+            profile["name"] = value
+        elif name == "birthday" and (value is None or _is_day(value)):
+            profile["birthday"] = None if value is None else date.fromisoformat(value)
+        elif name == "gender" and (value is None or value in _GENDERS):
+            profile["gender"] = None if value is None else Gender(value)
+    traits: dict[str, Any] = {name: value for name, value in wire.items() if name not in STANDARD}
+    if traits:
+        profile["traits"] = traits
+    return profile
+
+
+def _with_text_keys(profile: object) -> dict[str, object]:
+    if not isinstance(profile, Mapping):
+        raise ValidationError({"profile": [fields.NOT_AN_OBJECT]})
+    if not all(isinstance(name, str) for name in profile):
+        raise ValidationError({"profile": ["Must have keys that are text."]})
+    return dict(profile)
+
+
+def _bounded(wire: dict[str, JSON]) -> dict[str, JSON]:
+    if len(canonical.encode(wire).encode()) > canonical.MAX_BYTES:
+        raise ValidationError({"profile": [f"Must not be larger than {canonical.MAX_BYTES} bytes as JSON."]})
+    return wire
+
+
+def _is_day(text: str) -> bool:
+    if not _ISO_DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _wire_day(value: object) -> str:
+    if not isinstance(value, str) or not _is_day(value):
+        raise SchemaError("Must be a date: yyyy-MM-dd.")
+    return str.__str__(value)
+
+
+def _app_day(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str) or not _is_day(value):
+        raise SchemaError("Must be a date, or text in the form yyyy-MM-dd.")
+    return str.__str__(value)
+
+
+def _instant(value: datetime) -> str:
+    try:
+        aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise SchemaError("Must be a time that exists in UTC.") from None
+    return aware.isoformat()
+
+
+def _app_trait(value: object) -> JSON:
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return _wire_trait(value)
+
+
+def _wire_trait(value: object) -> JSON:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        fault = canonical.integer_fault(value)
+        if fault:
+            raise SchemaError(fault)
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise SchemaError("Must be a finite number.")
+        return float(value)
+    if isinstance(value, str):
+        return fields.text(value, shortest=0, longest=canonical.MAX_BYTES)
+    if isinstance(value, (list, tuple)):
+        return _texts(value)
+    raise SchemaError("Must be true or false, a number, text, a date or time, or a list of texts.")
+
+
+def _texts(values: Sequence[object]) -> JSON:
+    if len(values) > canonical.MAX_BYTES:
+        raise SchemaError("Has too many elements.")
+    texts: list[JSON] = []
+    errors: dict[Any, Any] = {}
+    for index, value in enumerate(values):
+        try:
+            texts.append(fields.text(value, shortest=0, longest=canonical.MAX_BYTES))
+        except SchemaError as error:
+            errors[index] = error.messages
+    if errors:
+        raise SchemaError(errors)
+    return texts
+
+
+def _name_fault(name: object) -> tuple[str, str] | None:
+    """Return the name to report and the reason, or None; a name that is a hazard itself is not repeated."""
+    if not isinstance(name, str):
+        return "", "Must have names that are text."
+    if not name:
+        return "", "Must not have an empty name."
+    if len(name) > _MAX_TRAIT_NAME:
+        return "", f"Must not have a name of more than {_MAX_TRAIT_NAME} characters."
+    fault = canonical.text_fault(name)
+    if fault:
+        return "", f"A name: {fault}"
+    if name in STANDARD:
+        return name, "Is a standard trait: give it beside `traits`, not inside."
+    return None
+
+
+def _traits(traits: object, rule: Callable[[object], JSON]) -> dict[str, JSON]:
+    if not isinstance(traits, Mapping):
+        raise SchemaError(NO_TRAITS if traits is None else fields.NOT_AN_OBJECT)
+    if len(traits) > _MAX_TRAITS:
+        raise SchemaError(f"Must not hold more than {_MAX_TRAITS} custom traits.")
+    checked: dict[str, JSON] = {}
+    errors: dict[str, Any] = {}
+    for name, value in traits.items():
+        fault = _name_fault(name)
+        if fault:
+            errors.setdefault(fault[0], []).append(fault[1])
+            continue
+        try:
+            checked[str.__str__(name)] = rule(value)
+        except SchemaError as error:
+            errors[name] = error.messages
+    if errors:
+        raise SchemaError(errors)
+    return checked
+
+
+def _app_traits(value: object) -> dict[str, JSON]:
+    return _traits(value, _app_trait)
+
+
+_EMAIL_RULE = validate.Email(error="Must be an email address.")
+
+
+class _Standard(fields.StrictSchema):
+    email = fields.Text(longest=_MAX_EMAIL, allow_none=True, validate=_EMAIL_RULE)
+    name = fields.Text(shortest=0, longest=_MAX_NAME, allow_none=True)
+    gender = fields.OneOf(*_GENDERS, allow_none=True)
+
+
+class _AppForm(_Standard):
+    birthday = fields.Checked(_app_day, allow_none=True)
+    traits = fields.Checked(_app_traits, error_messages={"null": NO_TRAITS})
+
+
+class _WireForm(_Standard):
+    birthday = fields.Checked(_wire_day, allow_none=True)
+
+
+_APP = _AppForm()
+_WIRE = _WireForm()

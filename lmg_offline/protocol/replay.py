@@ -1,0 +1,435 @@
+"""
+The replay mutation: its constants, its values, and how each side reads what the other sent.
+
+Source: docs/protocol.md, of which this module is the executable half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import EXCLUDE
+from marshmallow import ValidationError as SchemaError
+from marshmallow import fields as stock
+
+from ..errors import ValidationError
+from . import fields
+
+PROTOCOL = 1
+MAX_ENTRIES = 500
+MAX_BYTES = 512 * 1024
+MAX_REPLY_BYTES = 1 << 20
+
+DOCUMENT = "mutation Replay($device: JSON!, $lanes: JSON!) { replay(device: $device, lanes: $lanes) }"
+AUTH_PATH = "/graph/auth"
+DEFAULT_PATH = "/graph/default"
+
+SDK_NAME = "lmg-offline-python"
+API_VERSION = "1.0.0"
+
+WRITE_KEY_HEADER = "X-Integration-Write-Key"
+SESSION_HEADER = "X-Session-Token"
+SDK_NAME_HEADER = "X-Sdk-Name"
+SDK_VERSION_HEADER = "X-Sdk-Version"
+API_VERSION_HEADER = "X-Api-Version"
+
+SESSION_EXPIRED = "09-65-002"
+WRITE_KEY_REFUSED = "lmg-write-key-refused"
+DEVICE_REFUSED = "lmg-device-refused"
+MALFORMED = "lmg-malformed"
+TOO_LARGE = "lmg-too-large"
+
+OK = "ok"
+PARKED = "parked"
+FORKED = "forked"
+
+INVALID_PAYLOAD = "invalid_payload"
+UNKNOWN_KIND = "unknown_kind"
+SESSION_TAKEN = "session_taken"
+BOOKMARKING_DISABLED = "bookmarking_disabled"
+IDENTIFICATION_REQUIRED = "identification_required"
+VERIFICATION_REQUIRED = "verification_required"
+FORGOTTEN = "forgotten"
+
+TOKEN_MISSING = "token_missing"
+
+_MAX_ID = 64
+_MAX_SECRET = 256
+_MAX_TOKEN = 4096
+_MAX_SENTENCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """
+    One journal on one machine.
+
+    Attributes:
+        id: Made by the device.
+
+        secret: Proves the device; stored hashed, never shown.
+
+        sent_at: The device's wall clock at sending, in milliseconds since 1970 UTC. May be wrong.
+    """
+
+    id: str
+    secret: str
+    sent_at: int
+
+    def __repr__(self) -> str:
+        return f"Device(id={self.id!r}, sent_at={self.sent_at})"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a lane: the number and the id of an entry; 0 and None before the first."""
+
+    seq: int
+    id: str | None
+
+
+START = Position(0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One write as it is sent. The repr leaves the payload out.
+
+    Attributes:
+        seq: Its number in the lane, from 1.
+
+        id: Unique in the world.
+
+        kind: What it does; a kind that this server does not know is kept as it came.
+
+        made_at: The device's wall clock when it was made, in milliseconds. A hint only.
+
+        age_ms: How long before `sent_at` it was made; None when the device can't know.
+
+        payload: Not checked yet, of any JSON type: see `entries.check_payload`.
+    """
+
+    seq: int
+    id: str
+    kind: str
+    made_at: int
+    age_ms: int | None
+    payload: object
+
+    def __repr__(self) -> str:
+        return f"Entry(seq={self.seq}, id={self.id!r}, kind={self.kind!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """
+    The entries of one session that follow what the device knows to be acknowledged.
+
+    Attributes:
+        session_id: Made by the device.
+
+        after: The last entry the device knows to be acknowledged.
+
+        token: The newest verification token of the lane's user, or None. Not in the repr.
+
+        entries: In rising `seq`, all beyond `after`.
+    """
+
+    session_id: str
+    after: Position
+    token: str | None
+    entries: tuple[Entry, ...]
+
+    def __repr__(self) -> str:
+        return f"Lane(session_id={self.session_id!r}, after={self.after}, entries={len(self.entries)})"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEntry:
+    """An entry that is refused for good, with the reason."""
+
+    seq: int
+    id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The attributes of one entry that lost to newer values."""
+
+    seq: int
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReply:
+    """
+    What became of one lane.
+
+    Attributes:
+        session_id: The lane's session.
+
+        status: `ok`, `parked` or `forked`.
+
+        applied_through: The last entry that is handled. The start of the lane when a forked one names none.
+
+        state: `anonymous`, `identified` or `verified`.
+
+        session_token: For the session's reads, or None. Not in the repr.
+
+        refused: Entries handled now and refused for good.
+
+        conflicts: Entries of which some attributes lost.
+
+        code: Why the lane is parked or forked; a parked lane always has one.
+
+        message: The same as a sentence.
+
+        restored: The server knew less of this lane than the device.
+    """
+
+    session_id: str
+    status: str
+    applied_through: Position
+    state: str
+    session_token: str | None
+    refused: tuple[RefusedEntry, ...]
+    conflicts: tuple[Conflict, ...]
+    code: str | None
+    message: str | None
+    restored: bool
+
+    def __repr__(self) -> str:
+        return (
+            f"LaneReply(session_id={self.session_id!r}, status={self.status!r}, "
+            f"applied_through={self.applied_through}, code={self.code!r})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    The answer to one replay.
+
+    Attributes:
+        protocol: Always `PROTOCOL`.
+
+        time: The server's clock, in milliseconds since 1970 UTC.
+
+        settings: What the property says; `bookmarking` among it.
+
+        lanes: In the order of the request, if the server keeps to the protocol: the reader checks.
+    """
+
+    protocol: int
+    time: int
+    settings: dict[str, object]
+    lanes: tuple[LaneReply, ...]
+
+
+def load_request(device: object, lanes: object) -> tuple[Device, list[Lane]]:
+    """
+    Read the two arguments of a replay, on the platform.
+
+    Only the envelope is checked: an entry of unknown kind or with a bad payload
+    passes, to be refused alone. Fields that are not known are ignored, so that
+    a newer SDK can say more.
+
+    Args:
+        device: The decoded JSON of the argument `device`.
+
+        lanes: The decoded JSON of the argument `lanes`.
+
+    Raises:
+        ValidationError: The whole request is malformed; names such as
+            `device.id`, `lanes.0.entries.3.seq`.
+    """
+    errors: fields.Errors = {}
+    loaded: dict[str, Any] = {}
+    for schema, root, value in ((_DEVICE, "device", device), (_LANES, "lanes", {"lanes": lanes})):
+        try:
+            loaded[root] = fields.load(schema, value, root)
+        except ValidationError as error:
+            prefix = "device." if root == "device" else ""
+            errors.update(
+                {(name if name == root else prefix + name): why for name, why in error.errors.items()}
+            )
+    if errors:
+        raise ValidationError(errors)
+    read = [_lane(lane) for lane in loaded["lanes"]["lanes"]]
+    _check_lanes(read)
+    return Device(**loaded["device"]), read
+
+
+def load_reply(body: object) -> Reply:
+    """
+    Read the platform's answer, in the SDK.
+
+    Whether the reply names the lanes that were sent, and positions in them, is
+    for the caller to check: only it knows what it sent. Fields that are not
+    known are ignored.
+
+    Args:
+        body: The decoded JSON of the whole body, or of its `data.replay`.
+
+    Raises:
+        ValidationError: This is not an answer in the protocol. Names such as
+            `lanes.0.status`, `reply`.
+    """
+    loaded = fields.load(_REPLY, _unwrapped(body), "reply")
+    lanes = tuple(_lane_reply(lane) for lane in loaded["lanes"])
+    _refuse_twice(lane.session_id for lane in lanes)
+    for index, lane in enumerate(lanes):
+        if lane.status == PARKED and lane.code is None:
+            raise ValidationError({f"lanes.{index}.code": ["Must say why the lane is parked."]})
+        if lane.status != FORKED and loaded["lanes"][index]["applied_through"] is None:
+            raise ValidationError({f"lanes.{index}.applied_through": [fields.NOT_AN_OBJECT]})
+    return Reply(loaded["protocol"], loaded["time"], loaded["settings"], lanes)
+
+
+def _unwrapped(body: object) -> object:
+    if not isinstance(body, Mapping) or "protocol" in body:
+        return body
+    if body.get("errors"):
+        raise ValidationError({"reply": ["Holds errors."]})
+    data = body.get("data")
+    return data.get("replay") if isinstance(data, Mapping) else None
+
+
+def _check_lanes(lanes: list[Lane]) -> None:
+    _refuse_twice(lane.session_id for lane in lanes)
+    if sum(len(lane.entries) for lane in lanes) > MAX_ENTRIES:
+        raise ValidationError({"lanes": [f"Must not hold more than {MAX_ENTRIES} entries."]})
+    for index, lane in enumerate(lanes):
+        last = lane.after.seq
+        for place, entry in enumerate(lane.entries):
+            if entry.seq <= last:
+                raise ValidationError(
+                    {f"lanes.{index}.entries.{place}.seq": ["Must be greater than the one before it."]}
+                )
+            last = entry.seq
+
+
+def _refuse_twice(session_ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for index, session_id in enumerate(session_ids):
+        if session_id in seen:
+            raise ValidationError({f"lanes.{index}.session_id": ["Must not appear twice."]})
+        seen.add(session_id)
+
+
+def _lane(loaded: dict[str, Any]) -> Lane:
+    return Lane(
+        session_id=loaded["session_id"],
+        after=loaded["after"],
+        token=loaded["token"],
+        entries=tuple(Entry(**entry) for entry in loaded["entries"]),
+    )
+
+
+def _lane_reply(loaded: dict[str, Any]) -> LaneReply:
+    return LaneReply(
+        **{
+            **loaded,
+            "applied_through": loaded["applied_through"] or START,
+            "refused": tuple(RefusedEntry(**refused) for refused in loaded["refused"]),
+            "conflicts": tuple(
+                Conflict(conflict["seq"], tuple(conflict["attributes"])) for conflict in loaded["conflicts"]
+            ),
+        }
+    )
+
+
+class _Open(fields.StrictSchema):
+    """Fields that are not known are left out: the other side may be newer."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class _Position(_Open):
+    seq = fields.Integer(least=0, required=True)
+    id = fields.Text(longest=_MAX_ID, required=True, allow_none=True)
+
+
+_POSITION = _Position()
+
+
+def _position(value: Any) -> Position:
+    loaded = _POSITION.load(value)
+    if (loaded["seq"] == 0) != (loaded["id"] is None):
+        raise SchemaError({"id": ["Must be null at 0, and only there."]})
+    return Position(**loaded)
+
+
+class _Device(_Open):
+    id = fields.Text(longest=_MAX_ID, required=True)
+    secret = fields.Text(longest=_MAX_SECRET, required=True)
+    sent_at = fields.Integer(required=True)
+
+
+class _Entry(_Open):
+    seq = fields.Integer(least=1, required=True)
+    id = fields.Text(longest=_MAX_ID, required=True)
+    kind = fields.Text(longest=_MAX_ID, required=True)
+    made_at = fields.Integer(required=True)
+    age_ms = fields.Integer(least=0, required=True, allow_none=True)
+    payload = stock.Raw(allow_none=True, load_default=None)
+
+
+class _Lane(_Open):
+    session_id = fields.Text(longest=_MAX_ID, required=True)
+    after = fields.Checked(_position, required=True)
+    token = fields.Text(longest=_MAX_TOKEN, allow_none=True, load_default=None)
+    entries = stock.List(stock.Nested(_Entry()), required=True)
+
+
+class _Lanes(_Open):
+    lanes = stock.List(stock.Nested(_Lane()), required=True)
+
+
+class _RefusedEntry(_Open):
+    seq = fields.Integer(least=1, required=True)
+    id = fields.Text(longest=_MAX_ID, required=True)
+    code = fields.Text(longest=_MAX_ID, required=True)
+    message = fields.Text(shortest=0, longest=_MAX_SENTENCE, required=True)
+
+
+class _Conflict(_Open):
+    seq = fields.Integer(least=1, required=True)
+    attributes = stock.List(fields.Text(longest=_MAX_SENTENCE), required=True)
+
+
+class _LaneReply(_Open):
+    session_id = fields.Text(longest=_MAX_ID, required=True)
+    status = fields.OneOf(OK, PARKED, FORKED, required=True)
+    applied_through = fields.Checked(_position, required=True, allow_none=True)
+    state = fields.OneOf("anonymous", "identified", "verified", required=True)
+    session_token = fields.Text(longest=_MAX_TOKEN, allow_none=True, load_default=None)
+    refused = stock.List(stock.Nested(_RefusedEntry()), load_default=list)
+    conflicts = stock.List(stock.Nested(_Conflict()), load_default=list)
+    code = fields.Text(longest=_MAX_ID, allow_none=True, load_default=None)
+    message = fields.Text(shortest=0, longest=_MAX_SENTENCE, allow_none=True, load_default=None)
+    restored = fields.Flag(load_default=False)
+
+
+def _settings(value: Any) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise SchemaError(fields.NOT_AN_OBJECT)
+    return value
+
+
+class _Reply(_Open):
+    protocol = fields.Integer(least=PROTOCOL, most=PROTOCOL, required=True)
+    time = fields.Integer(least=0, required=True)
+    settings = fields.Checked(_settings, load_default=dict)
+    lanes = stock.List(stock.Nested(_LaneReply()), required=True)
+
+
+_DEVICE = _Device()
+_LANES = _Lanes()
+_REPLY = _Reply()
