@@ -54,10 +54,10 @@ def check_payload(kind: str, payload: object) -> dict[str, JSON]:
         raise ValidationError({"payload": [fields.NOT_AN_OBJECT]})
     plain = dict(payload)
     try:
-        canonical.check(plain)
+        canonical.check(plain, where="payload")
     except ValidationError as error:
         raise ValidationError(
-            {("payload" if name == "value" else name): found for name, found in error.errors.items()}
+            {name.removeprefix("payload."): found for name, found in error.errors.items()}
         ) from None
     loaded: dict[str, JSON] = fields.load(schema, plain, "payload")
     return loaded

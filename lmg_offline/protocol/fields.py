@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import Schema, fields
 from marshmallow import ValidationError as SchemaError
@@ -19,7 +19,10 @@ NOT_AN_OBJECT = "Must be an object."
 class StrictSchema(Schema):
     """A schema whose messages are sentences of ours. Made once, at module level: making one is slow."""
 
-    error_messages: ClassVar[dict[str, str]] = {"unknown": "Is not a known field.", "type": NOT_AN_OBJECT}
+    error_messages: dict[str, str] = {  # noqa: RUF012 - marshmallow declares an instance attribute
+        "unknown": "Is not a known field.",
+        "type": NOT_AN_OBJECT,
+    }
 
 
 class Text(fields.Field[str]):

@@ -45,11 +45,9 @@ class Gender(str, Enum):
     OTHER = "other"
     PREFER_NOT_TO_SAY = "pnts"
 
-    NON_BINARY = OTHER
     Male = MALE
     Female = FEMALE
-    Other = OTHER
-    NonBinary = OTHER
+    Other = NonBinary = NON_BINARY = OTHER
     PreferNotToSay = PREFER_NOT_TO_SAY
 
 
@@ -292,6 +290,9 @@ class _Standard(fields.StrictSchema):
 
 
 class _AppForm(_Standard):
+    error_messages: dict[str, str] = {  # noqa: RUF012 - marshmallow declares an instance attribute
+        "unknown": "Is not a known field; custom traits belong inside `traits`."
+    }
     birthday = fields.Checked(_app_day, allow_none=True)
     traits = fields.Checked(_app_traits, error_messages={"null": NO_TRAITS})
 

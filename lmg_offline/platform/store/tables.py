@@ -2,10 +2,10 @@
 The tables of the platform's audience side.
 
 Instants (`*_at`) are integers: milliseconds since 1970 UTC. A user is keyed by
-(`property_id`, `user_hash`, `user_id`): the hash is `identity.user_hash`, the
-first 8 bytes of the id's SHA-256 as a signed integer, so that keys of any
-length index alike; the id itself is compared too, so a collision of hashes
-mixes nobody up. Attribute values and activity properties are JSON text.
+(`property_id`, `user_hash`): the hash is `identity.user_hash`, the first 8
+bytes of the id's SHA-256 as a signed integer, so that ids of any length index
+alike. An identify whose hash already stands for another id is refused, so a
+collision mixes nobody up. Attribute values and activity properties are JSON text.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ verification_keys = Table(
     "verification_keys",
     metadata,
     Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
-    Column("key_id", String(255), primary_key=True),
+    Column("key_id", String(256), primary_key=True),
     Column("secret", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
@@ -140,7 +140,7 @@ users = Table(
     metadata,
     Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
     Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("first_seen_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
@@ -152,7 +152,7 @@ session_values = Table(
     metadata,
     Column("property_id", ID, primary_key=True),
     Column("session_id", ID, primary_key=True),
-    Column("attribute", String(255), primary_key=True),
+    Column("attribute", String(256), primary_key=True),
     Column("value", Text, comment="JSON; None when cleared"),
     Column("occurred_at", BigInteger, nullable=False),
     Column("uncertain", Boolean, nullable=False, server_default=false()),
@@ -169,8 +169,8 @@ user_values = Table(
     metadata,
     Column("property_id", ID, primary_key=True),
     Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", Text, primary_key=True),
-    Column("attribute", String(255), primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("attribute", String(256), primary_key=True),
     Column("value", Text, comment="JSON; None when cleared"),
     Column("occurred_at", BigInteger, nullable=False),
     Column("uncertain", Boolean, nullable=False, server_default=false()),
@@ -185,8 +185,8 @@ profile_values = Table(
     metadata,
     Column("property_id", ID, primary_key=True),
     Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", Text, primary_key=True),
-    Column("attribute", String(255), primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("attribute", String(256), primary_key=True),
     Column("value", Text, nullable=False, comment="JSON"),
     Column("verified", Boolean, nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
@@ -255,9 +255,9 @@ bookmarks = Table(
     metadata,
     Column("property_id", ID, primary_key=True),
     Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", Text, primary_key=True),
-    Column("offer_id", String(255), primary_key=True),
-    Column("business_id", String(255)),
+    Column("user_id", Text, nullable=False),
+    Column("offer_id", String(256), primary_key=True),
+    Column("business_id", String(256)),
     Column("location_ids", Text, nullable=False, comment="JSON list of text"),
     Column("saved", Boolean, nullable=False, comment="false: removed, kept so that a late older save loses"),
     Column("occurred_at", BigInteger, nullable=False),

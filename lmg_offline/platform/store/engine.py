@@ -1,0 +1,156 @@
+"""
+The engine: how each database is opened, and how a transaction that writes begins.
+
+Source: SQLite's pages on WAL and on locking; sqlalchemy.org, "pysqlite,
+serializable isolation" for the events.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from lmg_offline.platform.store.filelock import FileLock
+
+_WRITES = "lmg_writes"
+_BUSY_TIMEOUT_S = 30
+# serialization_failure, deadlock_detected, unique_violation
+_TRANSIENT_STATES = frozenset({"40001", "40P01", "23505"})
+
+
+def make_engine(database_url: str) -> Engine:
+    """
+    Open the platform's database.
+
+    Args:
+        database_url: `sqlite:///path` or `postgresql+psycopg://...`. The folder
+            of a SQLite file must exist.
+
+    Raises:
+        ValueError: Another kind of database, or SQLite in memory.
+    """
+    url = make_url(database_url)
+    match url.get_backend_name():
+        case "sqlite":
+            return _sqlite(database_url, url.database)
+        case "postgresql":
+            return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        case other:
+            raise ValueError(f"the platform runs on sqlite or postgresql, not on {other}")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """
+    Begin a transaction that may write, commit it at the end, roll back on an error.
+
+    On SQLite it takes the write lock at once, so that it never fails half-way
+    for another writer.
+    """
+    with ExitStack() as stack:
+        gate = _gates.get(engine)
+        if gate is not None:
+            stack.enter_context(gate.held())
+        connection = stack.enter_context(engine.connect().execution_options(**{_WRITES: True}))
+        stack.enter_context(connection.begin())
+        yield connection
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether the same transaction, run again from its start, can succeed: another one came between."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in _TRANSIENT_STATES
+    if isinstance(error, IntegrityError):
+        return True
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return isinstance(error, OperationalError) and code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def close_engine(engine: Engine) -> None:
+    """Close all connections. The last one of a SQLite file moves its log into the file."""
+    gate = _gates.pop(engine, None)
+    if gate is None:
+        engine.dispose()
+        return
+    with gate.held():
+        engine.dispose()
+    gate.close()
+
+
+class _Gate:
+    """
+    Lets one transaction of all threads and processes write, its checkpoint included.
+
+    Versions of SQLite before 3.51.3 can corrupt a file in WAL mode when two
+    connections write and checkpoint at the same instant. SQLite's own lock ends
+    at the commit, before the checkpoint that the commit sets off; this one ends
+    after it. It also makes writers queue instead of polling.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._thread = threading.Lock()  # guards the file lock, which knows processes only
+        self._process = FileLock(path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the gate; waits for as long as SQLite would."""
+        if not self._thread.acquire(timeout=_BUSY_TIMEOUT_S):
+            raise TimeoutError("another thread has held the platform's database for too long")
+        try:
+            if not self._process.acquire(_BUSY_TIMEOUT_S):
+                raise TimeoutError("another process has held the platform's database for too long")
+            try:
+                yield
+            finally:
+                self._process.release()
+        finally:
+            self._thread.release()
+
+    def close(self) -> None:
+        """Close the lock's file."""
+        self._process.close()
+
+
+_gates: dict[Engine, _Gate] = {}
+
+
+def _sqlite(database_url: str, file: str | None) -> Engine:
+    if not file or file == ":memory:":
+        raise ValueError("the platform's database must be a file: threads and processes share it")
+    gate = _Gate(Path(f"{file}-write-lock"))
+    engine = create_engine(
+        database_url,
+        hide_parameters=True,
+        pool_size=20,
+        max_overflow=60,
+        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    _gates[engine] = gate
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "secure_delete=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

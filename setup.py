@@ -1,0 +1,68 @@
+"""Packaging of lmg_offline. Tool settings are in pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "lmg_offline" / "__init__.py").read_text("utf-8"))
+if VERSION is None:
+    raise SystemExit("lmg_offline/__init__.py names no __version__")
+
+# Why each is here: docs/dependencies.md.
+PLATFORM = [
+    "alembic>=1.14",
+    "apispec>=6.8",
+    "graphql-core>=3.2.5",
+    "httptools>=0.6.4",
+    "rich>=13.9",
+    "starlette>=0.45",
+    "uvicorn>=0.34",
+]
+DEV = [
+    "build>=1.2",
+    "coverage>=7.6",
+    "httpx>=0.28",
+    "hypothesis>=6.120",
+    "import-linter>=2.1",
+    "mypy>=1.14",
+    "pytest>=8.3",
+    "pytest-timeout>=2.3",
+    "ruff>=0.9",
+]
+
+setup(
+    name="lmg-offline",
+    version=VERSION.group(1),
+    description="Loop Media audience SDK for apps that can't count on a network",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["lmg_offline", "lmg_offline.*"]),
+    include_package_data=False,
+    package_data={
+        "lmg_offline": ["py.typed"],
+        "lmg_offline.cli": ["data/*.csv"],
+        "lmg_offline.platform": ["**/*.graphql", "**/*.html", "**/*.mako", "**/*.ini"],
+    },
+    install_requires=[
+        "marshmallow>=4.1.2",
+        "platformdirs>=4.3",
+        "sqlalchemy>=2.0.40",
+        "urllib3>=2.7.0",
+    ],
+    extras_require={"platform": PLATFORM, "dev": DEV},
+    entry_points={"console_scripts": ["lmg-offline = lmg_offline.cli.main:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,92 @@
+"""Wrong profiles, each with the field that is at fault. Used by the schema's tests and the client's."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+
+TOO_LARGE = {f"text_{number}": "x" * 1000 for number in range(40)}
+
+BAD_PROFILES: list[tuple[str, object, str]] = [
+    ("profile is None", None, "profile"),
+    ("profile is a list", [("email", "ann@example.com")], "profile"),
+    ("profile is text", "ann@example.com", "profile"),
+    ("profile has a number as key", {1: "ann"}, "profile"),
+    ("profile is larger than 32 KiB", {"traits": TOO_LARGE}, "profile"),
+    ("unknown field", {"colour": "blue"}, "colour"),
+    ("field in the wrong case", {"Email": "ann@example.com"}, "Email"),
+    ("email without an at sign", {"email": "ann.example.com"}, "email"),
+    ("email with a line break", {"email": "ann@example.com\n"}, "email"),
+    ("email is empty", {"email": ""}, "email"),
+    ("email is bytes", {"email": b"ann@example.com"}, "email"),
+    ("email is too long", {"email": "a" * 310 + "@example.com"}, "email"),
+    ("email with NUL", {"email": "ann\0@example.com"}, "email"),
+    ("name is a number", {"name": 42}, "name"),
+    ("name is a list", {"name": ["Ann"]}, "name"),
+    ("name is too long", {"name": "x" * 1025}, "name"),
+    ("name with NUL", {"name": "Ann\0"}, "name"),
+    ("name with a lone surrogate", {"name": "Ann \ud800"}, "name"),
+    ("birthday in another order", {"birthday": "03/04/1968"}, "birthday"),
+    ("birthday without dashes", {"birthday": "19680403"}, "birthday"),
+    ("birthday on a day that never was", {"birthday": "1969-02-29"}, "birthday"),
+    ("birthday with a time", {"birthday": "1968-04-03T00:00:00"}, "birthday"),
+    ("birthday in other digits", {"birthday": "١٩٦٨-٠٤-٠٣"}, "birthday"),
+    ("birthday as a number", {"birthday": 19680403}, "birthday"),
+    ("birthday as a time of day", {"birthday": time(12)}, "birthday"),
+    ("gender in the wrong case", {"gender": "Male"}, "gender"),
+    ("gender by its member's name", {"gender": "PREFER_NOT_TO_SAY"}, "gender"),
+    ("gender unknown", {"gender": "unknown"}, "gender"),
+    ("gender as a number", {"gender": 1}, "gender"),
+    ("gender as a list", {"gender": ["male"]}, "gender"),
+    ("traits is None", {"traits": None}, "traits"),
+    ("traits is a list", {"traits": [1, 2]}, "traits"),
+    ("too many traits", {"traits": {f"trait_{number}": number for number in range(129)}}, "traits"),
+    ("trait without a name", {"traits": {"": 1}}, "traits"),
+    ("trait with a number as name", {"traits": {7: 1}}, "traits"),
+    ("trait name is too long", {"traits": {"n" * 129: 1}}, "traits"),
+    ("trait name with NUL", {"traits": {"a\0b": 1}}, "traits"),
+    ("trait name with a lone surrogate", {"traits": {"\udc00": 1}}, "traits"),
+    ("trait named as a standard one", {"traits": {"email": "ann@example.com"}}, "traits.email"),
+    ("trait named as another standard one", {"traits": {"birthday": date(1968, 4, 3)}}, "traits.birthday"),
+    ("trait is NaN", {"traits": {"age": float("nan")}}, "traits.age"),
+    ("trait is infinite", {"traits": {"age": float("-inf")}}, "traits.age"),
+    ("trait is beyond 2**53", {"traits": {"age": 2**53 + 1}}, "traits.age"),
+    ("trait is below -2**53", {"traits": {"age": -(2**53) - 1}}, "traits.age"),
+    ("trait is an object", {"traits": {"address": {"city": "Kelowna"}}}, "traits.address"),
+    ("trait is a set", {"traits": {"tags": {"a"}}}, "traits.tags"),
+    ("trait is bytes", {"traits": {"tier": b"gold"}}, "traits.tier"),
+    ("trait is a Decimal", {"traits": {"spend": Decimal("1.5")}}, "traits.spend"),
+    ("trait is complex", {"traits": {"spend": 1j}}, "traits.spend"),
+    ("trait is a duration", {"traits": {"age": timedelta(days=1)}}, "traits.age"),
+    ("trait text with NUL", {"traits": {"tier": "go\0ld"}}, "traits.tier"),
+    ("trait text with a lone surrogate", {"traits": {"tier": "\udfff"}}, "traits.tier"),
+    ("trait text larger than 32 KiB", {"traits": {"tier": "x" * 32769}}, "traits.tier"),
+    ("list with a number", {"traits": {"tags": ["a", 1]}}, "traits.tags.1"),
+    ("list with None", {"traits": {"tags": [None]}}, "traits.tags.0"),
+    ("list with a list", {"traits": {"tags": ["a", "b", ["c"]]}}, "traits.tags.2"),
+    ("list with NUL", {"traits": {"tags": ["a", "b\0"]}}, "traits.tags.1"),
+    (
+        "time before the year 1 in UTC",
+        {"traits": {"seen": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))}},
+        "traits.seen",
+    ),
+    (
+        "time after the year 9999 in UTC",
+        {"traits": {"seen": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))}},
+        "traits.seen",
+    ),
+]
+
+GOOD_PROFILE: dict[str, object] = {
+    "email": "ann@example.com",
+    "name": "Ann",
+    "birthday": date(1968, 4, 3),
+    "gender": "female",
+    "traits": {
+        "paid_subscriber": True,
+        "monthly_spend": 155.5,
+        "account_tier": "gold",
+        "tags": ["a", "b"],
+        "since": datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
+    },
+}

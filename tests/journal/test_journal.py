@@ -1,0 +1,272 @@
+"""The journal: modes, durability in threads and processes, damage, forks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+from tests.fakes import ManualClock, Rig
+
+from lmg_offline._journal.desk import Desk
+from lmg_offline._journal.engine import APPLICATION_ID
+from lmg_offline._journal.journal import Journal
+from lmg_offline._support.clock import SystemClock
+from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError
+
+
+def open_journal(folder: Path) -> Journal:
+    return Journal.open(folder, SystemClock(), durable=True)
+
+
+def seqs(journal: Journal) -> list[int]:
+    return [row[0] & 0xFFFFFFFF for row in journal.store.read("SELECT position FROM entries ORDER BY position")]
+
+
+def test_the_folder_and_every_file_are_the_owners_alone(tmp_path: Path) -> None:
+    """0700 and 0600, also for what lies beside the journal."""
+    journal = open_journal(tmp_path / "deep" / "er")
+    journal.append("track", "{}")
+    folder = tmp_path / "deep" / "er"
+
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+    assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    journal.close()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_pragmas_are_those_of_the_design(tmp_path: Path, durable: bool) -> None:
+    """WAL, a sync per commit for "full", secure deletion, no automatic checkpoints."""
+    journal = Journal.open(tmp_path / "j", ManualClock(), durable=durable)
+    found = journal.store.run(
+        lambda connection: {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "secure_delete", "wal_autocheckpoint", "application_id",
+                         "auto_vacuum", "trusted_schema")
+        }
+    )  # fmt: skip
+
+    expected = {"journal_mode": "wal", "synchronous": 2 if durable else 1, "secure_delete": 1}
+    expected |= {"wal_autocheckpoint": 0, "application_id": APPLICATION_ID, "auto_vacuum": 1, "trusted_schema": 0}
+    assert expected == found
+    journal.close()
+
+
+def test_two_clients_of_a_process_share_one_writer(tmp_path: Path) -> None:
+    """And the stronger durability of the two holds for both."""
+    weak = Journal.open(tmp_path / "j", SystemClock(), durable=False)
+    strong = Journal.open(tmp_path / "j", SystemClock(), durable=True)
+
+    assert weak.store is strong.store
+    assert 2 == weak.store.run(lambda connection: connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    weak.close()
+    strong.append("track", "{}")
+    strong.close()
+
+
+def test_threads_share_commits_and_lose_nothing(tmp_path: Path) -> None:
+    """Sixteen threads: every number once, no gap."""
+    journal = open_journal(tmp_path / "j")
+    threads = [
+        threading.Thread(target=lambda: [journal.append("track", "{}") for _ in range(50)]) for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert list(range(1, 801)) == seqs(journal)
+    journal.close()
+
+
+def test_one_callers_error_is_not_another_ones(tmp_path: Path) -> None:
+    """A work that fails in a shared commit takes nobody else's down."""
+    journal = open_journal(tmp_path / "j")
+    raised: list[Exception] = []
+
+    def fail(connection: object) -> None:
+        raise ValueError("mine")
+
+    def failing() -> None:
+        for _ in range(50):
+            try:
+                journal.store.run(fail)
+            except ValueError as error:
+                raised.append(error)
+
+    threads = [threading.Thread(target=failing) for _ in range(4)]
+    threads += [threading.Thread(target=lambda: [journal.append("track", "{}") for _ in range(50)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 200 == len(raised)
+    assert list(range(1, 201)) == seqs(journal)
+    journal.close()
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from lmg_offline._journal.journal import Journal
+from lmg_offline._support.clock import SystemClock
+journal = Journal.open(Path(sys.argv[1]), SystemClock(), durable=True)
+for number in range(int(sys.argv[2])):
+    print(journal.append("track", "{}").text, flush=True)
+journal.close()
+"""
+
+
+def _writer(folder: Path, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(_WRITER), str(folder), str(count)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_share_a_journal(tmp_path: Path) -> None:
+    """Four processes at once: every number once, no gap, nobody locked out."""
+    children = [_writer(tmp_path / "j", 50) for _ in range(4)]
+    returned = [line for child in children for line in child.communicate(timeout=60)[0].split()]
+    journal = open_journal(tmp_path / "j")
+
+    assert [0, 0, 0, 0] == [child.returncode for child in children]
+    assert 200 == len(set(returned))
+    assert list(range(1, 201)) == seqs(journal)
+    journal.close()
+
+
+def test_what_returned_survives_kill_9(tmp_path: Path) -> None:
+    """Killed in the middle: all that returned is there, and at most one more."""
+    child = _writer(tmp_path / "j", 100_000)
+    assert child.stdout is not None
+    returned = [child.stdout.readline().strip() for _ in range(100)]
+    child.send_signal(signal.SIGKILL)
+    returned += child.stdout.read().split()
+    child.wait()
+    child.stdout.close()
+    journal = open_journal(tmp_path / "j")
+    states = [Desk(journal, lambda: None).receipt(receipt) for receipt in returned if receipt.count("-") == 4]
+
+    assert {"journaled"} == set(states)
+    assert 0 <= len(seqs(journal)) - len(states) <= 1
+    assert list(range(1, len(seqs(journal)) + 1)) == seqs(journal)
+    journal.close()
+
+
+def test_a_forked_child_opens_its_own_connection(tmp_path: Path) -> None:
+    """Parent and child go on writing to one journal."""
+    journal = open_journal(tmp_path / "j")
+    journal.append("track", "{}")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            journal.append("track", "{}")
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    journal.append("track", "{}")
+
+    assert 0 == os.waitstatus_to_exitcode(status)
+    assert [1, 2, 3] == seqs(journal)
+    journal.close()
+
+
+def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:
+    """A journal has one current person, and an entry gets the lane of that moment."""
+    journal = open_journal(tmp_path / "j")
+    journal.append("track", "{}")
+    code = (
+        "import sys; from pathlib import Path; from lmg_offline._journal.journal import Journal;"
+        "from lmg_offline._support.clock import SystemClock;"
+        "j = Journal.open(Path(sys.argv[1]), SystemClock(), durable=True); j.identify('ann', None, None); j.reset(); j.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "j")], check=True)
+    written = journal.append("track", "{}")
+
+    assert 2 == written.position >> 32
+    assert journal.current().user_id is None
+    journal.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to look like one" * 40])
+def test_a_file_that_is_no_journal_is_refused_untouched(tmp_path: Path, content: bytes) -> None:
+    """An emptied journal is a damaged one, not a new one."""
+    (tmp_path / "j").mkdir()
+    path = tmp_path / "j" / "journal.db"
+    path.write_bytes(content)
+    with pytest.raises(JournalCorrupt):
+        open_journal(tmp_path / "j")
+
+    assert content == path.read_bytes()
+
+
+def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """Downgrading the package damages nothing."""
+    open_journal(tmp_path / "j").close()
+    connection = sqlite3.connect(tmp_path / "j" / "journal.db")
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+
+    with pytest.raises(JournalUnavailable, match="newer"):
+        open_journal(tmp_path / "j")
+
+
+def test_a_crash_while_it_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    """A half-made draft is made anew."""
+    (tmp_path / "j").mkdir()
+    (tmp_path / "j" / "journal.db.new").write_bytes(b"half")
+    journal = open_journal(tmp_path / "j")
+
+    assert [] == seqs(journal)
+    journal.close()
+
+
+def test_a_symbolic_link_in_the_journals_place_is_refused(tmp_path: Path) -> None:
+    """Nobody's other file is written to."""
+    (tmp_path / "j").mkdir()
+    (tmp_path / "j" / "journal.db").symlink_to(tmp_path / "victim")
+    with pytest.raises(JournalUnavailable):
+        open_journal(tmp_path / "j")
+
+    assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("text", ["", "1", "x.y.z", "1.1.none", "99.1.a", "1.99999999999.a"])
+def test_what_is_no_receipt_id_is_said_so(tmp_path: Path, text: str) -> None:
+    """A wrong id is an error, never a state."""
+    rig = Rig(tmp_path / "j")
+    with pytest.raises(ValidationError, match="receipt"):
+        rig.desk.receipt(text)
+    rig.close()
+
+
+def test_reset_clears_what_the_device_knew(tmp_path: Path) -> None:
+    """The next person finds no profile and no search terms; the entries stay queued."""
+    rig = Rig(tmp_path / "j")
+    rig.journal.identify("ann", None, {"email": "ann@example.com"})
+    rig.session.save_term("shoes")
+    rig.journal.reset()
+
+    assert ({}, [], 1) == (rig.journal.profile(), rig.session.recent_terms(), len(rig.desk.entries()))
+    rig.close()
+
+
+def test_the_profile_is_what_was_last_known(tmp_path: Path) -> None:
+    """Acknowledged and unsent writes together; None clears."""
+    rig = Rig(tmp_path / "j")
+    rig.update(email="a@example.com", age=3, gone=True)
+    rig.drain()
+    rig.update(age=4, gone=None)
+
+    assert {"email": "a@example.com", "age": 4} == rig.journal.profile()
+    rig.close()

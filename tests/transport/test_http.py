@@ -1,0 +1,225 @@
+"""The transport against a real socket that misbehaves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lmg_offline._core.schedule import Retry, Split, Suspend
+from lmg_offline._transport.http import HttpTransport
+from lmg_offline._transport.port import Answer, DeviceRefused, Refused, Replayed, SessionExpired
+
+REPLY = {
+    "data": {"replay": {"protocol": 1, "time": 1, "settings": {"bookmarking": "enabled"}, "lanes": []}}
+}
+
+
+@contextmanager
+def server(answer: Callable[[socket.socket, bytes], None]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads one request a connection and lets `answer` do what it likes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    requests: list[bytes] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock:
+                request = read_request(sock)
+                requests.append(request)
+                try:
+                    answer(sock, request)
+                except OSError:
+                    pass  # the client gave up, as it should
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def read_request(sock: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += sock.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(
+        next(line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    )
+    while len(body) < length:
+        body += sock.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def reply(status: str, body: bytes, *headers: str, kind: str = "application/json") -> Callable[..., None]:
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Content-Type: {kind}", "Connection: close", *headers]
+
+    def answer(sock: socket.socket, request: bytes) -> None:
+        sock.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+
+    return answer
+
+
+def error(status: int, message_id: str) -> bytes:
+    return json.dumps(
+        {"errors": [{"name": "n", "message": "why", "statusCode": status, "messageId": message_id}]}
+    ).encode()
+
+
+def raw(data: bytes) -> Callable[..., None]:
+    return lambda sock, request: sock.sendall(data)
+
+
+CASES = [
+    pytest.param(reply("200 OK", json.dumps(REPLY).encode()), Replayed, id="done"),
+    pytest.param(reply("200 OK", b"<html>welcome</html>", kind="text/html"), Retry, id="captive portal"),
+    pytest.param(reply("200 OK", b"<html>", kind="application/json"), Retry, id="portal that lies about its type"),
+    pytest.param(reply("200 OK", b'{"data": {"replay": {"protocol": 9}}}'), Retry, id="another protocol"),
+    pytest.param(reply("200 OK", b"[" * 100_000), Retry, id="nested 100,000 deep"),
+    pytest.param(reply("200 OK", gzip.compress(json.dumps(REPLY).encode()), "Content-Encoding: gzip"), Retry, id="gzip"),
+    pytest.param(reply("200 OK", b'{"a": "' + b"x" * (1 << 21)), Retry, id="two megabytes"),
+    pytest.param(reply("302 Found", b"", "Location: http://127.0.0.1:9/"), Retry, id="redirect"),
+    pytest.param(reply("401 Unauthorized", error(401, "lmg-write-key-refused")), Suspend, id="write key"),
+    pytest.param(reply("403 Forbidden", b"no", kind="text/plain"), Suspend, id="forbidden"),
+    pytest.param(reply("403 Forbidden", error(403, "lmg-device-refused")), DeviceRefused, id="device"),
+    pytest.param(reply("413 Too Large", b""), Split, id="too large"),
+    pytest.param(reply("400 Bad", error(400, "lmg-malformed")), Split, id="malformed"),
+    pytest.param(reply("400 Bad", b"proxy says no", kind="text/html"), Retry, id="a proxy's 400"),
+    pytest.param(reply("500 Oops", b""), Retry, id="500"),
+    pytest.param(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), Retry, id="cut in the body"),
+    pytest.param(raw(b"HTTP/1.1 2"), Retry, id="cut in the status line"),
+    pytest.param(raw(b"SSH-2.0-OpenSSH\r\n"), Retry, id="not HTTP"),
+    pytest.param(raw(b""), Retry, id="closed at once"),
+]
+
+
+@pytest.mark.parametrize(("answer", "expected"), CASES)
+def test_every_answer_is_one_outcome(answer: Callable[..., None], expected: type) -> None:
+    """Nothing a network or a server does raises."""
+    with server(answer) as (url, _):
+        transport = HttpTransport(url, "wk", deadline_s=5)
+        outcome = transport.replay(b"{}")
+        transport.close()
+
+    assert expected is type(outcome)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param(["Retry-After: 120"], 120.0, id="seconds"),
+        pytest.param(
+            ["Retry-After: Tue, 24 Nov 2026 00:02:00 GMT", "Date: Tue, 24 Nov 2026 00:00:00 GMT"], 120.0, id="date"
+        ),
+        pytest.param(["Retry-After: Tue, 24 Nov 2020 00:02:00 GMT"], 0.0, id="in the past"),
+        pytest.param(["Retry-After: soon"], None, id="junk"),
+        pytest.param([], None, id="none"),
+    ],
+)
+def test_retry_after_in_both_forms(headers: list[str], expected: float | None) -> None:
+    """A date is taken by the server's own clock."""
+    with server(reply("503 Busy", b"", *headers)) as (url, _):
+        transport = HttpTransport(url, "wk", deadline_s=5)
+        outcome = transport.replay(b"{}")
+        transport.close()
+
+    assert isinstance(outcome, Retry)
+    assert expected == outcome.retry_after_s
+
+
+def drip(sock: socket.socket, request: bytes) -> None:
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
+    stop = threading.Event()
+    while not stop.wait(0.02):
+        sock.sendall(b" ")
+
+
+def silent(sock: socket.socket, request: bytes) -> None:
+    sock.recv(1)
+
+
+@pytest.mark.parametrize("answer", [drip, silent])
+def test_a_deadline_bounds_the_whole_exchange(answer: Callable[..., None]) -> None:
+    """A reply that drips for ever ends when the time is up."""
+    with server(answer) as (url, _):
+        transport = HttpTransport(url, "wk", deadline_s=0.3)
+        outcome = transport.replay(b"{}")
+
+        assert isinstance(outcome, Retry)
+        transport.close()
+
+
+def test_close_breaks_off_what_is_under_way() -> None:
+    """Closing does not wait for a half-open connection."""
+    with server(silent) as (url, _):
+        transport = HttpTransport(url, "wk", deadline_s=60)
+        outcomes: list[object] = []
+        thread = threading.Thread(target=lambda: outcomes.append(transport.replay(b"{}")))
+        thread.start()
+        deadline = time.monotonic() + 5
+        while not transport._replays.runner._sockets and time.monotonic() < deadline:
+            thread.join(0.01)
+        transport.close()
+        thread.join(5)
+
+    assert not thread.is_alive()
+    assert [Retry] == [type(outcome) for outcome in outcomes]
+
+
+def test_a_closed_port_is_a_retry_that_reached_nobody() -> None:
+    """No connection, no budget used."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    sock.close()
+    transport = HttpTransport(f"http://127.0.0.1:{port}", "wk", deadline_s=5)
+    outcome = transport.replay(b"{}")
+    transport.close()
+
+    assert isinstance(outcome, Retry)
+    assert not outcome.reached
+
+
+def test_a_large_body_is_compressed_and_the_headers_are_sent() -> None:
+    """What the protocol asks for is on the wire."""
+    with server(reply("500 Oops", b"")) as (url, requests):
+        transport = HttpTransport(url, "wk_secret", deadline_s=5)
+        transport.replay(b'{"x": "' + b"y" * 100_000 + b'"}')
+        transport.close()
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+
+    assert b"X-Integration-Write-Key: wk_secret" in head
+    assert b"Accept-Encoding: identity" in head
+    assert b'{"x": "' + b"y" * 100_000 + b'"}' == gzip.decompress(body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(reply("200 OK", b'{"data": {"a": 1}}', 'ETag: "v"'), Answer({"a": 1}, '"v"'), id="data"),
+        pytest.param(reply("304 Not Modified", b"", 'ETag: "v"'), Answer(None, '"v"'), id="still holds"),
+        pytest.param(reply("401 No", error(401, "09-65-002")), SessionExpired(), id="expired session"),
+        pytest.param(reply("404 No", error(404, "not-found")), Refused(404, "not-found", "why"), id="refused"),
+        pytest.param(reply("403 No", b"", kind="text/plain"), Refused(403, None, "the write key was refused"), id="403"),
+    ],
+)
+def test_every_answer_to_a_query(answer: Callable[..., None], expected: object) -> None:
+    """Reads have outcomes of their own."""
+    with server(answer) as (url, _):
+        transport = HttpTransport(url, "wk", deadline_s=5)
+        outcome = transport.query(b"{}", session_token="st", etag='"v"', deadline_s=5)
+        transport.close()
+
+    assert expected == outcome
