@@ -179,18 +179,14 @@ class KeyRing:
         key_id, written, digest = parsed
         candidates = [key for key in self._keys if key.id == key_id]
         if not candidates:
-            return Verdict(
-                TOKEN_UNKNOWN_KEY, "The token is signed with a key that the property does not have."
-            )
+            return Verdict(TOKEN_UNKNOWN_KEY, "The token is signed with a key that the property does not have.")
         # Every candidate is compared: where the right one lies must not show in the time it takes.
         matches = [hmac.compare_digest(_digest(key, user_id, written), digest) for key in candidates]
         if not any(matches):
             return Verdict(TOKEN_REFUSED, "The signature is not right for this user id.")
         if written is None:
             if max_age_s is not None:
-                return Verdict(
-                    TOKEN_EXPIRED, "The token has no timestamp, and the property lets tokens expire."
-                )
+                return Verdict(TOKEN_EXPIRED, "The token has no timestamp, and the property lets tokens expire.")
             return Verdict(None, "The token is good.")
         return _judge_age(_written_ms(written), now_ms, max_age_s, leeway_s)
 

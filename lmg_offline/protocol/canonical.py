@@ -155,9 +155,7 @@ def decode(data: bytes | str, *, max_depth: int = 64) -> object:
     """
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
-        value: object = json.loads(
-            text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
-        )
+        value: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except json.JSONDecodeError as error:

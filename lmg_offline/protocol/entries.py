@@ -56,9 +56,7 @@ def check_payload(kind: str, payload: object) -> dict[str, JSON]:
     try:
         canonical.check(plain, where="payload")
     except ValidationError as error:
-        raise ValidationError(
-            {name.removeprefix("payload."): found for name, found in error.errors.items()}
-        ) from None
+        raise ValidationError({name.removeprefix("payload."): found for name, found in error.errors.items()}) from None
     loaded: dict[str, JSON] = fields.load(schema, plain, "payload")
     return loaded
 

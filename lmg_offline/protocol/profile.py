@@ -32,6 +32,8 @@ _MAX_NAME = 1024
 _MAX_TRAITS = 128
 _MAX_TRAIT_NAME = 128
 
+# A profile that passes fits into an update entry, the few bytes around it included.
+MAX_BYTES = canonical.MAX_BYTES - len('{"profile":}')
 NO_TRAITS = "Must be an object; to clear one trait, set that trait to None."
 
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -158,8 +160,8 @@ def _with_text_keys(profile: object) -> dict[str, object]:
 
 
 def _bounded(wire: dict[str, JSON]) -> dict[str, JSON]:
-    if len(canonical.encode(wire).encode()) > canonical.MAX_BYTES:
-        raise ValidationError({"profile": [f"Must not be larger than {canonical.MAX_BYTES} bytes as JSON."]})
+    if len(canonical.encode(wire).encode()) > MAX_BYTES:
+        raise ValidationError({"profile": [f"Must not be larger than {MAX_BYTES} bytes as JSON."]})
     return wire
 
 

@@ -14,19 +14,13 @@ PROFILE = {"email": "ann@example.com", "age": 57}
     ("kind", "payload", "added"),
     [
         pytest.param("identify", {"user_id": "u", "verify": False}, {}, id="identify"),
-        pytest.param(
-            "identify", {"user_id": "ü" * 5000, "verify": True, "profile": PROFILE}, {}, id="profile"
-        ),
+        pytest.param("identify", {"user_id": "ü" * 5000, "verify": True, "profile": PROFILE}, {}, id="profile"),
         pytest.param("update", {"profile": PROFILE}, {}, id="update"),
         pytest.param("update", {"profile": {}}, {}, id="empty update"),
         pytest.param("track", {"name": "seen", "properties": {"a": [{"b": 1}]}}, {}, id="track"),
         pytest.param("track", {"name": "seen"}, {"properties": {}}, id="track alone"),
-        pytest.param(
-            "bookmark", {"offer_id": "o", "business_id": None, "location_ids": ["l"]}, {}, id="bookmark"
-        ),
-        pytest.param(
-            "unbookmark", {"offer_id": "o"}, {"business_id": None, "location_ids": []}, id="unbookmark alone"
-        ),
+        pytest.param("bookmark", {"offer_id": "o", "business_id": None, "location_ids": ["l"]}, {}, id="bookmark"),
+        pytest.param("unbookmark", {"offer_id": "o"}, {"business_id": None, "location_ids": []}, id="unbookmark alone"),
         pytest.param("forget", {"user_id": "u", "token": "t"}, {}, id="forget"),
         pytest.param("forget", {}, {"user_id": None, "token": None}, id="forget this session"),
     ],
@@ -51,9 +45,7 @@ def test_a_payload_that_fits_its_kind_comes_back_complete(
         pytest.param("identify", {"user_id": 7, "verify": False}, "user_id", id="user id is a number"),
         pytest.param("identify", {"user_id": "u"}, "verify", id="no verify"),
         pytest.param("identify", {"user_id": "u", "verify": 1}, "verify", id="verify is a number"),
-        pytest.param(
-            "identify", {"user_id": "u", "verify": True, "profile": None}, "profile", id="null profile"
-        ),
+        pytest.param("identify", {"user_id": "u", "verify": True, "profile": None}, "profile", id="null profile"),
         pytest.param("update", {}, "profile", id="no profile"),
         pytest.param("update", {"profile": [1]}, "profile", id="profile is a list"),
         pytest.param("update", {"profile": {"email": "no"}}, "profile.email", id="email"),
@@ -62,15 +54,11 @@ def test_a_payload_that_fits_its_kind_comes_back_complete(
         pytest.param("track", {"properties": {}}, "name", id="no name"),
         pytest.param("track", {"name": "x" * 257}, "name", id="long name"),
         pytest.param("track", {"name": "x", "properties": [1]}, "properties", id="properties are a list"),
-        pytest.param(
-            "track", {"name": "x", "properties": {"a": {"b": 2**60}}}, "properties.a.b", id="number"
-        ),
+        pytest.param("track", {"name": "x", "properties": {"a": {"b": 2**60}}}, "properties.a.b", id="number"),
         pytest.param("track", {"name": "x", "properties": {"a": "y" * 33000}}, "payload", id="too large"),
         pytest.param("bookmark", {"offer_id": None}, "offer_id", id="null offer"),
         pytest.param("bookmark", {"offer_id": "o", "location_ids": "l"}, "location_ids", id="text as list"),
-        pytest.param(
-            "bookmark", {"offer_id": "o", "location_ids": ["l", 2]}, "location_ids.1", id="location"
-        ),
+        pytest.param("bookmark", {"offer_id": "o", "location_ids": ["l", 2]}, "location_ids.1", id="location"),
         pytest.param("forget", {"token": 1}, "token", id="token is a number"),
     ],
 )

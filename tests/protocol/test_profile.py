@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmg_offline.errors import ValidationError
+from lmg_offline.protocol.canonical import encode
+from lmg_offline.protocol.entries import check_payload
 from lmg_offline.protocol.profile import STANDARD, Gender, check_wire, from_wire, to_wire
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
@@ -187,6 +189,17 @@ def test_128_traits_with_names_of_128_characters_are_allowed() -> None:
     traits = {f"{number:0128d}": number for number in range(128)}
 
     assert traits == to_wire({"traits": traits})
+
+
+def test_the_largest_profile_fits_into_an_entry() -> None:
+    """What is accepted as a profile is never refused as an entry for its size."""
+    bare = len(encode({"profile": {"t": ""}}))
+    text = "x" * (32 * 1024 - bare)
+
+    assert check_payload("update", {"profile": to_wire({"traits": {"t": text}})})
+    with pytest.raises(ValidationError) as caught:
+        to_wire({"traits": {"t": text + "x"}})
+    assert ["profile"] == caught.value.fields
 
 
 def test_dots_and_odd_names_of_traits_stay_as_they_are() -> None:

@@ -90,18 +90,9 @@ def test_the_example_of_a_reply_is_read_whole_or_unwrapped() -> None:
     reply = load_reply(REPLY)
 
     assert reply == load_reply(REPLY["data"]["replay"])
-    assert (1, 1790000000123, {"bookmarking": "verified_only"}) == (
-        reply.protocol,
-        reply.time,
-        reply.settings,
-    )
+    assert (1, 1790000000123, {"bookmarking": "verified_only"}) == (reply.protocol, reply.time, reply.settings)
     lane = reply.lanes[0]
-    assert ("ok", 42, "verified", False) == (
-        lane.status,
-        lane.applied_through.seq,
-        lane.state,
-        lane.restored,
-    )
+    assert ("ok", 42, "verified", False) == (lane.status, lane.applied_through.seq, lane.state, lane.restored)
     assert ((40, "invalid_payload"),) == tuple((refused.seq, refused.code) for refused in lane.refused)
     assert ((42, ("email",)),) == tuple((conflict.seq, conflict.attributes) for conflict in lane.conflicts)
 
@@ -328,7 +319,8 @@ def test_no_json_makes_reading_raise_anything_else(first: object, second: object
 def test_no_repr_shows_a_secret_a_token_or_a_payload() -> None:
     """What is logged by accident holds nothing worth stealing."""
     device, lanes = load_request(DEVICE, [LANE])
-    shown = f"{device!r} {lanes!r} {lanes[0].entries!r} {load_reply(changed(REPLY, 'data/replay/lanes/0/session_token', 'tok-1'))!r}"
+    reply = load_reply(changed(REPLY, "data/replay/lanes/0/session_token", "tok-1"))
+    shown = f"{device!r} {lanes!r} {lanes[0].entries!r} {reply!r}"
 
     for hidden in (DEVICE["secret"], LANE["token"], "ann@example.com", "tok-1"):
         assert hidden not in shown

@@ -1,0 +1,46 @@
+"""Checks of the arguments that reads share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import ValidationError
+
+MAX_ID = 128
+MAX_LIMIT = 200
+MAX_TEXT = 512
+
+
+def check_id(name: str, value: object) -> str:
+    """Return the id. Raises ValidationError naming the argument."""
+    return check_text(name, value, MAX_ID)
+
+
+def check_text(name: str, value: object, longest: int = MAX_TEXT) -> str:
+    """Return a text of 1 to `longest` characters that every database takes."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise ValidationError({name: [f"Give a text of 1 to {longest} characters."]})
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValidationError({name: ["NUL and lone surrogates are not text."]})
+    return value
+
+
+def check_texts(name: str, values: object) -> list[str]:
+    """Return a list of texts."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValidationError({name: ["Give a list of texts."]})
+    return [check_text(f"{name}.{number}", value, MAX_ID) for number, value in enumerate(values)]
+
+
+def check_limit(limit: object) -> int:
+    """Return the page size, 1 to 200."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+        raise ValidationError({"limit": [f"Give a whole number from 1 to {MAX_LIMIT}."]})
+    return limit
+
+
+def check_timeout(timeout: object) -> float:
+    """Return the timeout in seconds, 0 or more."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise ValidationError({"timeout": ["Give seconds, 0 or more."]})
+    return float(timeout)

@@ -1,0 +1,192 @@
+"""From the platform's JSON to content values. What does not fit is a `PlatformError`, never a KeyError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..errors import PlatformError
+from ..models import Address, Business, Category, Collection, Image, Location, Offer
+
+T = TypeVar("T")
+Json = dict[str, object]
+
+
+def parsed(data: object, path: str, parse: Callable[[Json], T]) -> T:
+    """Return `parse` of the object at the dotted path of a reply's data."""
+    try:
+        return parse(_at(data, path))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PlatformError(
+            502, None, f"its reply to {path.split('.')[0]} does not fit its own schema; tell who runs it"
+        ) from error
+
+
+def parsed_list(data: object, path: str, name: str, parse: Callable[[Json], T]) -> tuple[tuple[T, ...], str | None]:
+    """Return the items of a feed and its next cursor."""
+
+    def feed(found: Json) -> tuple[tuple[T, ...], str | None]:
+        cursor = _object(found["cursor"]).get("next")
+        return tuple(parse(_object(item)) for item in _list(found[name])), _optional(cursor)
+
+    return parsed(data, path, feed)
+
+
+def business(data: Json) -> Business:
+    """Parse a Business."""
+    return Business(
+        id=_text(data["id"]),
+        name=_text(data["name"]),
+        short_name=_text(data["shortName"]),
+        share_url=_text(data["shareUrl"]),
+        slogan=_optional(data.get("slogan")),
+        desc=_optional(data.get("desc")),
+        url=_optional(data.get("url")),
+        phone=_optional(data.get("phone")),
+        offers=_each(data["offers"], offer),
+        categories=_each(data["categories"], category),
+        locations=_each(data["locations"], location),
+        profile_images=_each(data["profileImages"], image),
+        logo_standard_images=_each(data["logoStandardImages"], image),
+        hero_standard_images=_each(data["heroStandardImages"], image),
+    )
+
+
+def offer(data: Json) -> Offer:
+    """Parse an Offer."""
+    return Offer(
+        id=_text(data["id"]),
+        headline=_text(data["headline"]),
+        slug=_text(data["slug"]),
+        share_url=_text(data["shareUrl"]),
+        subhead=_text(data["subhead"]),
+        details=_text(data["details"]),
+        legal=_optional(data.get("legal")),
+        flags=_texts(data["flags"]),
+        is_bookmarked=data["isBookmarked"] is True,
+        promo_code=_optional(data.get("promoCode")),
+        keywords=_texts(data["keywords"]),
+        enabled=data["enabled"] is True,
+        business_id=_text(_object(data["business"])["id"]),
+        locations=_each(data["locations"], location),
+        hero_images=_each(data["heroImages"], image),
+        schedules=_texts(data["schedules"]),
+    )
+
+
+def location(data: Json) -> Location:
+    """Parse a Location."""
+    distance = data.get("distance")
+    return Location(
+        id=_text(data["id"]),
+        name=_text(data["name"]),
+        share_url=_text(data["shareUrl"]),
+        address=address(_object(data["address"])),
+        business_id=_text(_object(data["business"])["id"]),
+        distance=None if distance is None else _number(distance),
+        url=_optional(data.get("url")),
+        phone=_optional(data.get("phone")),
+    )
+
+
+def address(data: Json) -> Address:
+    """Parse an Address; points come as [longitude, latitude] and go out as (latitude, longitude)."""
+    area = data.get("area")
+    return Address(
+        id=_text(data["id"]),
+        street_address=_text(data["streetAddress"]),
+        street=_text(data["street"]),
+        postalcode=_text(data["postalcode"]),
+        city=_text(data["city"]),
+        state=_text(data["state"]),
+        country=_text(data["country"]),
+        centre=_point(data["centre"]),
+        name_short=_optional(data.get("nameShort")) or "",
+        timezone=_text(data["timezone"]),
+        suite=_optional(data.get("suite")),
+        building=_optional(data.get("building")),
+        locality=_optional(data.get("locality")),
+        neighbourhood=_optional(data.get("neighbourhood")),
+        county=_optional(data.get("county")),
+        region=_optional(data.get("region")),
+        area=None if area is None else tuple(_point(point) for point in _list(area)),
+    )
+
+
+def category(data: Json) -> Category:
+    """Parse a Category."""
+    return Category(
+        _text(data["id"]),
+        _text(data["slug"]),
+        _text(data["shortName"]),
+        _text(data["name"]),
+        _each(data["iconSmallImages"], image),
+        _each(data["iconLargeImages"], image),
+    )
+
+
+def collection(data: Json) -> Collection:
+    """Parse a Collection."""
+    return Collection(
+        _text(data["id"]),
+        _text(data["slug"]),
+        _text(data["name"]),
+        _text(data["shortName"]),
+        int(_number(data["priority"])),
+        data["enabled"] is True,
+        _each(data["heroStandardImages"], image),
+        _each(data["iconSmallImages"], image),
+        _each(data["iconLargeImages"], image),
+    )
+
+
+def image(data: Json) -> Image:
+    """Parse an Image."""
+    return Image(_text(data["imageType"]), _text(data["mimeType"]), _text(data["url"]))
+
+
+def _at(data: object, path: str) -> Json:
+    for name in path.split("."):
+        data = _object(data)[name]
+    return _object(data)
+
+
+def _each(found: object, parse: Callable[[Json], T]) -> tuple[T, ...]:
+    return tuple(parse(_object(item)) for item in _list(found))
+
+
+def _object(found: object) -> Json:
+    if not isinstance(found, dict):
+        raise TypeError("an object was due")
+    return found
+
+
+def _list(found: object) -> list[object]:
+    if not isinstance(found, list):
+        raise TypeError("a list was due")
+    return found
+
+
+def _text(found: object) -> str:
+    if not isinstance(found, str):
+        raise TypeError("a text was due")
+    return found
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _list(found))
+
+
+def _optional(found: object) -> str | None:
+    return None if found is None else _text(found)
+
+
+def _number(found: object) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise TypeError("a number was due")
+    return found
+
+
+def _point(found: object) -> tuple[float, float]:
+    lon, lat = _list(found)
+    return _number(lat), _number(lon)

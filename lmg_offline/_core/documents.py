@@ -1,0 +1,60 @@
+"""The GraphQL documents of the reads. Each is valid against the real platform's schema, but for the one named."""
+
+from __future__ import annotations
+
+_IMAGE = "{ imageType mimeType url }"
+_ADDRESS = (
+    "{ id suite building streetAddress street postalcode locality neighbourhood city county state region country"
+    " centre area nameShort timezone }"
+)
+_LOCATION = f"{{ id shareUrl name address {_ADDRESS} business {{ id }} distance url phone }}"
+_CATEGORY = f"{{ id slug shortName name iconSmallImages {_IMAGE} iconLargeImages {_IMAGE} }}"
+_OFFER = (
+    "{ id slug shareUrl headline subhead details legal flags isBookmarked promoCode keywords enabled business { id }"
+    f" locations(orderingGeoPoint: $orderingGeoPoint) {_LOCATION} heroImages {_IMAGE} schedules }}"
+)
+_BUSINESS = (
+    f"{{ id shareUrl name shortName slogan desc url phone offers {_OFFER} categories {_CATEGORY}"
+    f" locations(orderingGeoPoint: $orderingGeoPoint) {_LOCATION}"
+    f" profileImages {_IMAGE} logoStandardImages {_IMAGE} heroStandardImages {_IMAGE} }}"
+)
+_COLLECTION = (
+    f"{{ id slug name shortName priority enabled heroStandardImages {_IMAGE} iconSmallImages {_IMAGE}"
+    f" iconLargeImages {_IMAGE} }}"
+)
+_CURSOR = "cursor { previous next }"
+
+BUSINESS = (
+    "query Business($businessId: ID!, $orderingGeoPoint: [Float!])"
+    f" {{ business(businessId: $businessId) {_BUSINESS} }}"
+)
+BUSINESS_FEED = (
+    "query BusinessFeed($q: String, $bookmarkedOffersOnly: Boolean, $contextGeoArea: [[Float!]!],"
+    " $orderingGeoPoint: [Float!], $cursor: String, $limit: Int) { businessFeed(q: $q,"
+    " bookmarkedOffersOnly: $bookmarkedOffersOnly, contextGeoArea: $contextGeoArea,"
+    f" orderingGeoPoint: $orderingGeoPoint, cursor: $cursor, limit: $limit) {{ businesses {_BUSINESS} {_CURSOR} }} }}"
+)
+# `tagNames` on businessFeed is an extension of our platform.
+BUSINESS_FEED_BY_TAGS = BUSINESS_FEED.replace("$limit: Int)", "$limit: Int, $tagNames: [String!])").replace(
+    "limit: $limit)", "limit: $limit, tagNames: $tagNames)"
+)
+OFFER = (
+    f"query Offer($offerId: ID!, $orderingGeoPoint: [Float!]) {{ offer(offerId: $offerId) {_OFFER} }}"
+)
+LOCATION_FEED = (
+    "query LocationFeed($contextGeoArea: [[Float!]!], $orderingGeoPoint: [Float!], $cursor: String, $limit: Int)"
+    " { locationFeed(contextGeoArea: $contextGeoArea, orderingGeoPoint: $orderingGeoPoint, cursor: $cursor,"
+    f" limit: $limit) {{ locations {_LOCATION} {_CURSOR} }} }}"
+)
+COLLECTION = f"query Collection($collectionId: ID!) {{ collection(collectionId: $collectionId) {_COLLECTION} }}"
+COLLECTION_FEED = (
+    "query CollectionFeed($tagNames: [String!], $contextGeoArea: [[Float!]!], $cursor: String, $limit: Int)"
+    " { collectionFeed(tagNames: $tagNames, contextGeoArea: $contextGeoArea, cursor: $cursor, limit: $limit)"
+    f" {{ collections {_COLLECTION} {_CURSOR} }} }}"
+)
+COLLECTION_BUSINESSES = (
+    "query CollectionBusinesses($collectionId: ID!, $contextGeoArea: [[Float!]!], $orderingGeoPoint: [Float!],"
+    " $cursor: String, $limit: Int) { collection(collectionId: $collectionId) { id businessFeed("
+    "contextGeoArea: $contextGeoArea, orderingGeoPoint: $orderingGeoPoint, cursor: $cursor, limit: $limit)"
+    f" {{ businesses {_BUSINESS} {_CURSOR} }} }} }}"
+)

@@ -1,0 +1,108 @@
+"""Businesses: lists, the saved ones, one by id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._core import content, documents
+from ._core.arguments import check_id, check_limit, check_text, check_texts, check_timeout
+from ._core.reads import ReadPort, ReadQuery, WritePort
+from ._core.saved import mark, overlay
+from .errors import OfflineError
+from .geo import ContentFilter
+from .models import Business, Offer, Page
+
+TIMEOUT_S = 10.0
+
+
+class BusinessApi:
+    """Reached as `client.business`."""
+
+    def __init__(self, reads: ReadPort, writes: WritePort, content_filter: ContentFilter) -> None:
+        self._reads = reads
+        self._writes = writes
+        self._filter = content_filter
+
+    def list(
+        self,
+        limit_to_saved: bool = False,
+        search: str | None = None,
+        tags: Sequence[str] | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> Page[Business]:
+        """
+        List businesses, under the global ordering point and area.
+
+        Waits for a pending identify, at most `timeout` seconds. Offline it
+        answers from this device's cache, and the page says so (`stale`).
+
+        Args:
+            limit_to_saved: Only those with an offer this person has bookmarked,
+                bookmarks made on this device and not yet sent included.
+
+            search: Words to search for.
+
+            tags: Only those with one of these tags; our platform's extension.
+
+            limit: Most businesses a page, 1 to 200.
+
+            cursor: `next_cursor` of the page before.
+
+        Raises:
+            OfflineError: Out of reach, and not read before.
+
+            IdentifyRejected: The identify this waited for was refused.
+
+            PlatformError: The platform said no.
+        """
+        variables: dict[str, object] = {"limit": check_limit(limit), **self._filter.variables()}
+        if limit_to_saved:
+            variables["bookmarkedOffersOnly"] = True
+        if search is not None:
+            variables["q"] = check_text("search", search)
+        if cursor is not None:
+            variables["cursor"] = check_text("cursor", cursor, 4096)
+        document = documents.BUSINESS_FEED
+        if tags is not None:
+            variables["tagNames"] = check_texts("tags", tags)
+            document = documents.BUSINESS_FEED_BY_TAGS
+        local = self._writes.bookmarks() if limit_to_saved else []
+        try:
+            answer = self._reads.fetch(
+                ReadQuery("businessFeed", document, without_nulls(variables)), timeout_s=check_timeout(timeout)
+            )
+        except OfflineError:
+            if not local:
+                raise
+            return Page(overlay((), local, self._known_business, self._known_offer), None, True, None)
+        items, following = content.parsed_list(answer.data, "businessFeed", "businesses", content.business)
+        unconfirmed = self._writes.bookmarks()
+        if limit_to_saved and cursor is None:
+            items = overlay(items, unconfirmed, self._known_business, self._known_offer)
+        else:
+            items = tuple(mark(business, unconfirmed) for business in items)
+        return Page(items, following, answer.stale, answer.as_of)
+
+    def get(self, business_id: str, timeout: float = TIMEOUT_S) -> Business:
+        """Return one business by id or slug. Raises as `list`."""
+        variables = {"businessId": check_id("business_id", business_id), **self._filter.variables()}
+        del variables["contextGeoArea"]
+        answer = self._reads.fetch(
+            ReadQuery("business", documents.BUSINESS, without_nulls(variables)), timeout_s=check_timeout(timeout)
+        )
+        return mark(content.parsed(answer.data, "business", content.business), self._writes.bookmarks())
+
+    def _known_business(self, business_id: str) -> Business | None:
+        found = self._reads.cached_object("business", business_id)
+        return None if found is None else content.parsed({"business": found}, "business", content.business)
+
+    def _known_offer(self, offer_id: str) -> Offer | None:
+        found = self._reads.cached_object("offer", offer_id)
+        return None if found is None else content.parsed({"offer": found}, "offer", content.offer)
+
+
+def without_nulls(variables: dict[str, object]) -> dict[str, object]:
+    """Drop variables that are None, as the real SDKs do."""
+    return {name: value for name, value in variables.items() if value is not None}

@@ -1,0 +1,321 @@
+"""
+The part of the database that one request of writes touches, in memory.
+
+Loaded with a handful of statements, changed by `effects` and `ingest`, written
+back with a handful of statements: no statement per entry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from lmg_offline.platform.identity import tombstone_key, user_hash
+from lmg_offline.platform.profiles import Value, Values
+from lmg_offline.platform.store import tables
+from lmg_offline.protocol.replay import START, Position
+
+
+@dataclass(slots=True)
+class LaneState:
+    """A session while its entries are applied: the row of `sessions`, and what is to be written of it."""
+
+    session_id: str
+    integration_id: str
+    device_id: str | None
+    opened_at: int
+    updated_at: int
+    user_hash: int | None = field(default=None, repr=False)
+    user_id: str | None = field(default=None, repr=False)
+    state: str = "anonymous"
+    identified_at: int | None = None
+    verified_at: int | None = None
+    kept: Position = START
+    last_entry_at: int | None = None
+    token_hash: str | None = field(default=None, repr=False)
+    token_expires_at: int | None = None
+    previous_token_hash: str | None = field(default=None, repr=False)
+    forgotten_key: str | None = field(default=None, repr=False)
+    forgotten_at: int | None = None
+
+    @property
+    def device(self) -> str:
+        """The device id for comparing values; empty when no device replays the session."""
+        return self.device_id or ""
+
+    def row(self, property_id: str) -> dict[str, Any]:
+        """Return the row of `sessions`."""
+        row = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "kept"}
+        return row | {"property_id": property_id, "kept_seq": self.kept.seq, "kept_id": self.kept.id}
+
+
+@dataclass(slots=True)
+class UserState:
+    """The row of `users`."""
+
+    user_id: str = field(repr=False)
+    state: str
+    first_seen_at: int
+    last_seen_at: int
+
+    def seen(self, at_ms: int) -> None:
+        """Widen the span in which the user was seen."""
+        self.first_seen_at = min(self.first_seen_at, at_ms)
+        self.last_seen_at = max(self.last_seen_at, at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What the log says of an entry, whichever number it was sent under last."""
+
+    session_id: str
+    seq: int
+    status: str
+    code: str | None
+    message: str | None
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """The row of `bookmarks` beside its key."""
+
+    business_id: str | None
+    location_ids: str
+    saved: bool
+    occurred_at: int
+    device_id: str
+    session_id: str
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """
+    The ids that a request names; what has them is loaded.
+
+    Attributes:
+        session_ids: The sessions of its lanes.
+
+        entry_ids: Its entries.
+
+        user_ids: The users that entries name.
+
+        offer_ids: The offers that entries name.
+    """
+
+    session_ids: Collection[str]
+    entry_ids: Collection[str] = ()
+    user_ids: Collection[str] = field(default=(), repr=False)
+    offer_ids: Collection[str] = ()
+
+
+class Batch:
+    """
+    Everything a request may read or change. Loaded once; see `writer.flush` for the way back.
+
+    Attributes:
+        lanes: The sessions that are named, by id.
+
+        users: The users that are named or own one of the sessions, by hash.
+
+        owners: The sessions of each of those users that may hold unverified
+            values, by hash.
+
+        unverified: Values of sessions, by session id.
+
+        verified: Values of users, by hash.
+
+        log: Logged entries, by entry id.
+
+        repeats: (session id, seq, entry id) of other numbers of logged entries.
+
+        bookmarks: By (user hash, offer id).
+
+        tombstones: When a user was forgotten, by keyed hash.
+
+        loaded: The state of the database, to tell what changed.
+    """
+
+    def __init__(self, connection: Connection, property_id: str, secret: str, touched: Touched) -> None:
+        self.connection = connection
+        self.property_id = property_id
+        self.touched = touched
+        self._secret = secret
+        self.lanes = self._load_lanes(touched.session_ids)
+        hashes = {lane.user_hash for lane in self.lanes.values() if lane.user_hash is not None}
+        hashes |= {user_hash(user_id) for user_id in touched.user_ids}
+        self.users = self._load_users(hashes)
+        self.owners, self.unverified = self._load_unverified(touched.session_ids, hashes)
+        self.verified = self._load_verified(hashes)
+        self.log, self.repeats = self._load_log(touched.entry_ids)
+        self.bookmarks = self._load_bookmarks(hashes, touched.offer_ids)
+        self.tombstones = self._load_tombstones(touched.user_ids)
+        self.loaded = Loaded.of(self)
+        self.touched_users: set[int] = set()
+        self.claimed: dict[str, int] = {}
+        self.new_log: dict[str, dict[str, Any]] = {}
+        self.new_activity: list[dict[str, Any]] = []
+        self.new_repeats: set[tuple[str, int, str]] = set()
+        self.events: list[dict[str, Any]] = []
+
+    def tombstone_key(self, user_id: str) -> str:
+        """Return the keyed hash of a user id of this property."""
+        return tombstone_key(self._secret, user_id)
+
+    def forgotten_at(self, user_id: str) -> int | None:
+        """Return when the user was forgotten last, or None."""
+        return self.tombstones.get(self.tombstone_key(user_id))
+
+    def _load_lanes(self, session_ids: Collection[str]) -> dict[str, LaneState]:
+        table = tables.sessions
+        rows = self.connection.execute(
+            select(table)
+            .where(table.c.property_id == self.property_id, table.c.session_id.in_(session_ids))
+            .order_by(table.c.session_id)
+            .with_for_update()
+        ).mappings()
+        return {row["session_id"]: _lane(row) for row in rows}
+
+    def _load_users(self, hashes: set[int]) -> dict[int, UserState]:
+        table = tables.users
+        rows = self.connection.execute(
+            select(table)
+            .where(table.c.property_id == self.property_id, table.c.user_hash.in_(sorted(hashes)))
+            .order_by(table.c.user_hash)
+            .with_for_update()
+        )
+        return {
+            row.user_hash: UserState(row.user_id, row.state, row.first_seen_at, row.last_seen_at)
+            for row in rows
+        }
+
+    def _load_unverified(
+        self, session_ids: Collection[str], hashes: set[int]
+    ) -> tuple[dict[int, set[str]], dict[str, Values]]:
+        owners: dict[int, set[str]] = defaultdict(set)
+        unverified: dict[str, Values] = defaultdict(dict)
+        values, sessions = tables.session_values, tables.sessions
+        rows = self.connection.execute(
+            select(values, sessions.c.user_hash)
+            .join(
+                sessions,
+                (sessions.c.property_id == values.c.property_id)
+                & (sessions.c.session_id == values.c.session_id),
+            )
+            .where(
+                values.c.property_id == self.property_id,
+                or_(sessions.c.session_id.in_(session_ids), sessions.c.user_hash.in_(sorted(hashes))),
+            )
+        ).mappings()
+        for row in rows:
+            unverified[row["session_id"]][row["attribute"]] = _value(row)
+            if row["user_hash"] is not None:
+                owners[row["user_hash"]].add(row["session_id"])
+        for lane in self.lanes.values():
+            if lane.user_hash is not None:
+                owners[lane.user_hash].add(lane.session_id)
+        return owners, unverified
+
+    def _load_verified(self, hashes: set[int]) -> dict[int, Values]:
+        verified: dict[int, Values] = defaultdict(dict)
+        table = tables.user_values
+        rows = self.connection.execute(
+            select(table).where(
+                table.c.property_id == self.property_id, table.c.user_hash.in_(sorted(hashes))
+            )
+        ).mappings()
+        for row in rows:
+            verified[row["user_hash"]][row["attribute"]] = _value(row)
+        return verified
+
+    def _load_log(self, entry_ids: Collection[str]) -> tuple[dict[str, Logged], set[tuple[str, int, str]]]:
+        if not entry_ids:
+            return {}, set()
+        entries, repeats = tables.entries, tables.entry_repeats
+        rows = self.connection.execute(
+            select(*(entries.c[name] for name in ("entry_id", *(each.name for each in fields(Logged))))).where(
+                entries.c.property_id == self.property_id, entries.c.entry_id.in_(entry_ids)
+            )
+        )
+        log = {row.entry_id: Logged(*row[1:]) for row in rows}
+        others = self.connection.execute(
+            select(repeats.c.session_id, repeats.c.seq, repeats.c.entry_id).where(
+                repeats.c.property_id == self.property_id, repeats.c.entry_id.in_(entry_ids)
+            )
+        )
+        return log, {(row.session_id, row.seq, row.entry_id) for row in others}
+
+    def _load_bookmarks(
+        self, hashes: set[int], offer_ids: Collection[str]
+    ) -> dict[tuple[int, str], Bookmark]:
+        if not offer_ids:
+            return {}
+        table = tables.bookmarks
+        columns = [table.c[each.name] for each in fields(Bookmark)]
+        rows = self.connection.execute(
+            select(table.c.user_hash, table.c.offer_id, *columns).where(
+                table.c.property_id == self.property_id,
+                table.c.user_hash.in_(sorted(hashes)),
+                table.c.offer_id.in_(offer_ids),
+            )
+        )
+        return {(row.user_hash, row.offer_id): Bookmark(*row[2:]) for row in rows}
+
+    def _load_tombstones(self, user_ids: Collection[str]) -> dict[str, int]:
+        if not user_ids:
+            return {}
+        table = tables.tombstones
+        keys = [self.tombstone_key(user_id) for user_id in user_ids]
+        rows = self.connection.execute(
+            select(table.c.user_key_hash, table.c.forgotten_at).where(
+                table.c.property_id == self.property_id, table.c.user_key_hash.in_(keys)
+            )
+        )
+        return {row.user_key_hash: row.forgotten_at for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the database held when the batch was loaded."""
+
+    session_ids: frozenset[str]
+    users: frozenset[int]
+    unverified: Mapping[str, Values]
+    verified: Mapping[int, Values]
+    bookmarks: Mapping[tuple[int, str], Bookmark]
+    entry_ids: frozenset[str]
+
+    @classmethod
+    def of(cls, batch: Batch) -> Loaded:
+        """Copy what `batch` was loaded with."""
+        return cls(
+            frozenset(batch.lanes),
+            frozenset(batch.users),
+            {session_id: dict(values) for session_id, values in batch.unverified.items()},
+            {hashed: dict(values) for hashed, values in batch.verified.items()},
+            dict(batch.bookmarks),
+            frozenset(batch.log),
+        )
+
+
+def _lane(row: Mapping[Any, Any]) -> LaneState:
+    names = {each.name for each in fields(LaneState)} - {"kept"}
+    return LaneState(
+        **{name: row[name] for name in names}, kept=Position(row["kept_seq"], row["kept_id"])
+    )
+
+
+def _value(row: Mapping[Any, Any]) -> Value:
+    return Value(
+        row["value"],
+        row["occurred_at"],
+        row["uncertain"],
+        row["device_id"],
+        row["session_id"],
+        row["entry_id"],
+    )

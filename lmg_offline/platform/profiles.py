@@ -1,0 +1,106 @@
+"""
+Profiles: which of two values of an attribute wins, and what a user's profile is now.
+
+Values that a session wrote before it was verified lie apart, with that
+session; the values of verified sessions lie with the user. The effective
+profile takes the user's value where there is one, a cleared one too, and else
+the greatest of the values of the user's other sessions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lmg_offline.protocol import canonical
+
+Values = dict[str, "Value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """
+    One value of one attribute, with where it came from. The repr leaves the value out.
+
+    Attributes:
+        value: JSON text; None when the attribute was cleared.
+
+        occurred_at: When it was written, in milliseconds since 1970 UTC, by the
+            platform's clock.
+
+        uncertain: The time is a lower bound: the device could not tell.
+
+        device_id: Breaks ties of time. Empty for a session without a device.
+
+        session_id: The session that wrote it.
+
+        entry_id: The entry that wrote it.
+
+        retried: The entry is an old one, sent again after others of its lane.
+    """
+
+    value: str | None = field(repr=False)
+    occurred_at: int
+    uncertain: bool
+    device_id: str
+    session_id: str
+    entry_id: str
+    retried: bool = field(default=False, compare=False)
+
+    def beats(self, other: Value | None) -> bool:
+        """
+        Whether this value, arriving now, replaces the other one.
+
+        The later time wins, then the greater device id. Of one session the
+        later entry wins; of two sessions of one device at the same instant, the
+        greater entry id, so that the order of arrival never decides.
+        """
+        if other is None:
+            return True
+        mine, theirs = (self.occurred_at, self.device_id), (other.occurred_at, other.device_id)
+        if mine != theirs:
+            return mine > theirs
+        if self.session_id == other.session_id:
+            return not self.retried
+        return self.entry_id > other.entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The value of an attribute that counts, and whether its user was verified when it was written."""
+
+    value: Value
+    verified: bool
+
+
+def effective(verified: Mapping[str, Value], unverified: Iterable[Mapping[str, Value]]) -> dict[str, Effective]:
+    """
+    Return the profile that counts for one user.
+
+    Args:
+        verified: The user's own values.
+
+        unverified: The values of each of the user's sessions that is not verified.
+
+    Returns:
+        By attribute; one that was cleared is not in it.
+    """
+    greatest: Values = {}
+    for values in unverified:
+        for attribute, value in values.items():
+            if value.beats(greatest.get(attribute)):
+                greatest[attribute] = value
+    found = {name: Effective(value, False) for name, value in greatest.items()}
+    found |= {name: Effective(value, True) for name, value in verified.items()}
+    return {name: each for name, each in found.items() if each.value.value is not None}
+
+
+def to_text(value: object) -> str | None:
+    """Return how a value is stored: JSON text, None for a cleared one."""
+    return None if value is None else canonical.encode(value)
+
+
+def to_json(values: Mapping[str, str | None]) -> dict[str, object]:
+    """Return the flat wire form of stored values, cleared ones left out."""
+    return {name: json.loads(text) for name, text in values.items() if text is not None}

@@ -1,0 +1,226 @@
+"""Writes a batch back: what changed since it was loaded, one statement per table and kind of change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
+
+from lmg_offline.platform.batch import Batch
+from lmg_offline.platform.profiles import Effective, Value, Values, effective
+from lmg_offline.platform.store import tables
+
+Rows = dict[tuple[Any, ...], dict[str, Any]]
+
+
+def flush(batch: Batch) -> None:
+    """
+    Write what changed in the batch, in its transaction. The batch is not to be used after it.
+
+    Effective profiles of the users that were touched are computed anew.
+    """
+    _write_sessions(batch)
+    _write_users(batch)
+    _write_values(batch)
+    _write_profiles(batch)
+    _write_log(batch)
+    _write_activity(batch)
+    _write_bookmarks(batch)
+    if batch.events:
+        batch.connection.execute(insert(tables.platform_log), batch.events)
+
+
+def _write_sessions(batch: Batch) -> None:
+    new, old = [], []
+    for lane in batch.lanes.values():
+        row = lane.row(batch.property_id)
+        (old if lane.session_id in batch.loaded.session_ids else new).append(row)
+    _insert(batch, tables.sessions, new)
+    _update(batch, tables.sessions, old)
+
+
+def _write_users(batch: Batch) -> None:
+    new, old = [], []
+    for hashed, user in batch.users.items():
+        if hashed in batch.touched_users:
+            row = {"property_id": batch.property_id, "user_hash": hashed, **asdict(user)}
+            (old if hashed in batch.loaded.users else new).append(row)
+    _insert(batch, tables.users, new)
+    _update(batch, tables.users, old)
+
+
+def _write_values(batch: Batch) -> None:
+    _write_difference(
+        batch,
+        tables.session_values,
+        _session_rows(batch, batch.loaded.unverified),
+        _session_rows(batch, batch.unverified),
+    )
+    _write_difference(
+        batch,
+        tables.user_values,
+        _user_rows(batch, batch.loaded.verified),
+        _user_rows(batch, batch.verified),
+    )
+
+
+def _session_rows(batch: Batch, values: Mapping[str, Values]) -> Rows:
+    return {
+        (session_id, attribute): {
+            "property_id": batch.property_id,
+            "attribute": attribute,
+            **_columns(value),
+            "session_id": session_id,
+        }
+        for session_id, named in values.items()
+        for attribute, value in named.items()
+    }
+
+
+def _user_rows(batch: Batch, values: Mapping[int, Values]) -> Rows:
+    return {
+        (hashed, attribute): {
+            "property_id": batch.property_id,
+            "user_hash": hashed,
+            "user_id": batch.users[hashed].user_id,
+            "attribute": attribute,
+            **_columns(value),
+        }
+        for hashed, named in values.items()
+        for attribute, value in named.items()
+    }
+
+
+def _columns(value: Value) -> dict[str, Any]:
+    return {
+        "value": value.value,
+        "occurred_at": value.occurred_at,
+        "uncertain": value.uncertain,
+        "device_id": value.device_id,
+        "session_id": value.session_id,
+        "entry_id": value.entry_id,
+    }
+
+
+def _write_profiles(batch: Batch) -> None:
+    """Compute the effective profiles of the touched users and write what differs from the stored ones."""
+    if not batch.touched_users:
+        return
+    table = tables.profile_values
+    stored: Rows = {
+        (row["user_hash"], row["attribute"]): dict(row)
+        for row in batch.connection.execute(
+            select(table).where(
+                table.c.property_id == batch.property_id,
+                table.c.user_hash.in_(sorted(batch.touched_users)),
+            )
+        ).mappings()
+    }
+    wanted: Rows = {}
+    for hashed in batch.touched_users:
+        unverified = [batch.unverified.get(session_id, {}) for session_id in sorted(batch.owners[hashed])]
+        for attribute, each in effective(batch.verified.get(hashed, {}), unverified).items():
+            wanted[hashed, attribute] = _profile_row(batch, hashed, attribute, each)
+    _write_difference(batch, table, stored, wanted)
+
+
+def _profile_row(batch: Batch, hashed: int, attribute: str, each: Effective) -> dict[str, Any]:
+    return {
+        "property_id": batch.property_id,
+        "user_hash": hashed,
+        "user_id": batch.users[hashed].user_id,
+        "attribute": attribute,
+        "verified": each.verified,
+        **{name: column for name, column in _columns(each.value).items() if name != "uncertain"},
+    }
+
+
+def _write_log(batch: Batch) -> None:
+    new, old = [], []
+    for entry_id, row in batch.new_log.items():
+        (old if entry_id in batch.loaded.entry_ids else new).append(row)
+    # First the rows that leave their number, so that another entry may have it.
+    _update(batch, tables.entries, old)
+    _insert(batch, tables.entries, new)
+    _insert(
+        batch,
+        tables.entry_repeats,
+        [
+            {"property_id": batch.property_id, "session_id": session_id, "seq": seq, "entry_id": entry_id}
+            for session_id, seq, entry_id in sorted(batch.new_repeats - batch.repeats)
+        ],
+    )
+
+
+def _write_activity(batch: Batch) -> None:
+    table = tables.activity
+    _insert(batch, table, batch.new_activity)
+    if batch.claimed:
+        batch.connection.execute(
+            update(table)
+            .where(
+                table.c.property_id == batch.property_id,
+                table.c.session_id == bindparam("claimed_session"),
+                table.c.user_hash.is_(None),
+            )
+            .values(user_hash=bindparam("claimed_hash"), user_id=bindparam("claimed_user")),
+            [
+                {
+                    "claimed_session": session_id,
+                    "claimed_hash": hashed,
+                    "claimed_user": batch.users[hashed].user_id,
+                }
+                for session_id, hashed in batch.claimed.items()
+            ],
+        )
+
+
+def _write_bookmarks(batch: Batch) -> None:
+    def rows(bookmarks: Mapping[tuple[int, str], Any]) -> Rows:
+        return {
+            (hashed, offer_id): {
+                "property_id": batch.property_id,
+                "user_hash": hashed,
+                "user_id": batch.users[hashed].user_id,
+                "offer_id": offer_id,
+                **asdict(bookmark),
+            }
+            for (hashed, offer_id), bookmark in bookmarks.items()
+        }
+
+    _write_difference(batch, tables.bookmarks, rows(batch.loaded.bookmarks), rows(batch.bookmarks))
+
+
+def _write_difference(batch: Batch, table: Table, stored: Rows, wanted: Rows) -> None:
+    gone = [stored[key] for key in stored.keys() - wanted.keys()]
+    if gone:
+        names = [column.name for column in table.primary_key]
+        batch.connection.execute(
+            delete(table).where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in names))),
+            [{f"old_{name}": row[name] for name in names} for row in gone],
+        )
+    _insert(batch, table, [row for key, row in wanted.items() if key not in stored])
+    _update(batch, table, [row for key, row in wanted.items() if key in stored and stored[key] != row])
+
+
+def _insert(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        batch.connection.execute(insert(table), rows)
+
+
+def _update(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Write whole rows over those with the same key."""
+    if not rows:
+        return
+    keys = {column.name for column in table.primary_key}
+    batch.connection.execute(
+        update(table)
+        .where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in keys)))
+        .values({name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}),
+        [
+            {(f"old_{name}" if name in keys else f"new_{name}"): value for name, value in row.items()}
+            for row in rows
+        ],
+    )
