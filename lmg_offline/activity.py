@@ -39,5 +39,5 @@ class Activity:
             raise ValidationError({"properties": ["Give a dictionary."]})
         check(name, where="name")
         values = dict(properties or {})
-        check(values, where="properties")
+        check({"name": name, "properties": values}, where="properties")
         return self._session.append("track", encode({"name": name, "properties": values}))

@@ -28,7 +28,7 @@ class CollectionApi:
         cursor: str | None = None,
         timeout: float = TIMEOUT_S,
     ) -> Page[Collection]:
-        """List collections, those of a higher priority first; with `tags`, those that have one. Raises as `business.list`."""
+        """List collections, higher priority first; with `tags`, those that have one. Raises as `business.list`."""
         variables: dict[str, object] = {"limit": check_limit(limit), **self._filter.variables()}
         del variables["orderingGeoPoint"]
         if tags is not None:

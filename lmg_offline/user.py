@@ -88,8 +88,7 @@ class User:
         if token is not None:
             _check_text("hmac", token, 4096)
         wire = to_wire(traits) if traits is not None else None
-        if wire:
-            check(wire, where="profile")
+        check({"user_id": user_id, "verify": token is not None, "profile": wire or {}}, where="profile")
         identified = self._session.identify(user_id, token, wire)
         if identified.renewed:
             self._on_reset()

@@ -163,8 +163,8 @@ class KeyRing:
 
             now: The present, aware.
 
-            max_age_s: How old a token may be; None lets it live for ever. When
-                set, a token without a timestamp counts as expired: it can't show its age.
+            max_age_s: How old a timestamped token may be; None lets it live for
+                ever. A token without a timestamp (v1) does not expire.
 
             leeway_s: How far into the future a timestamp may lie, for clocks that differ.
 
@@ -185,8 +185,6 @@ class KeyRing:
         if not any(matches):
             return Verdict(TOKEN_REFUSED, "The signature is not right for this user id.")
         if written is None:
-            if max_age_s is not None:
-                return Verdict(TOKEN_EXPIRED, "The token has no timestamp, and the property lets tokens expire.")
             return Verdict(None, "The token is good.")
         return _judge_age(_written_ms(written), now_ms, max_age_s, leeway_s)
 

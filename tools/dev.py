@@ -100,7 +100,8 @@ def main(words: list[str]) -> int:
         return 2
     binary = environment(python)
     if verb == "demo":
-        return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], cwd=ROOT, check=False).returncode
+        demo = [str(binary), "-m", "lmg_offline.cli.main", "demo", *rest]
+        return subprocess.run(demo, cwd=ROOT, check=False).returncode
     if verb == "lint":
         return lint(binary)
     if verb == "wheel":

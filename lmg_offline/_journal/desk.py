@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -233,7 +234,8 @@ class Desk:
                 " WHERE e.id = ? AND l.parked_code IS NOT NULL",
                 (entry_id,),
             )
-            table, position = ("entries", found[0][0]) if found else ("dead_letters", self._dead(connection, entry_id)[0])
+            table = "entries" if found else "dead_letters"
+            position = found[0][0] if found else self._dead(connection, entry_id)[0]
             connection.exec_driver_sql(f"DELETE FROM {table} WHERE position = ?", (position,))
             note_removed(connection, [position], "discarded", self._store.clock.wall_ms())
             lane_id = position >> LANE_SHIFT
@@ -319,7 +321,8 @@ class Desk:
             )[0]
             counts = _count(connection)
             reasons = rows(connection, "SELECT reason, sum(entries) FROM ledger GROUP BY reason ORDER BY reason")
-            return Audit(accepted, acknowledged, counts.queued, counts.parked, counts.dead_letters, dict(reasons))  # type: ignore[arg-type]  # two-column rows
+            ledger = {row[0]: row[1] for row in reasons}
+            return Audit(accepted, acknowledged, counts.queued, counts.parked, counts.dead_letters, ledger)
 
         return self._store.read_with(count)
 
@@ -327,7 +330,7 @@ class Desk:
         """Return the figures of `status()`."""
         return self._store.read_with(_count)
 
-    def _dead(self, connection: Connection, entry_id: str) -> tuple[object, ...]:
+    def _dead(self, connection: Connection, entry_id: str) -> tuple[Any, ...]:
         found = rows(
             connection,
             "SELECT position, id, kind, body, made_at, boot_id, since_boot_ms FROM dead_letters WHERE id = ?",

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from .._core.identity import AudienceState, Event, Step, identify_event, transition
+from .._core.identity import AudienceState, Step, identify_event, transition
 from .._core.profiles import change_of, fold
 from .._support.clock import Clock
 from .._support.ids import new_id

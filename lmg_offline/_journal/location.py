@@ -39,7 +39,7 @@ def prepare(folder: Path) -> None:
             if found.st_uid != os.geteuid():
                 raise JournalUnavailable(f"{folder} belongs to another user; give another data_dir")
             if stat.S_IMODE(found.st_mode) & 0o077:
-                os.chmod(folder, 0o700)
+                folder.chmod(0o700)
     except FileExistsError as error:
         raise JournalUnavailable(f"{folder} is not a folder; give another data_dir") from error
     except OSError as error:

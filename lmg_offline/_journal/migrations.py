@@ -43,7 +43,7 @@ def create(path: Path, clock: Clock) -> None:
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
         _run_steps(connection, 0, clock)
     engine.dispose()
-    os.replace(draft, path)
+    draft.replace(path)
     sync_folder(path.parent)
 
 

@@ -157,7 +157,9 @@ class Outbox:
                 lane.lane_id,
             ),
         )
-        identified, verified, rejected, released = (), (), (), 0
+        nobody: tuple[int, ...] = ()
+        identified = verified = rejected = nobody
+        released = 0
         settles = (
             lane.identify_position is not None and lane.acked_position < lane.identify_position <= result.through
         )

@@ -46,7 +46,10 @@ class Store:
         self.path = folder / FILE_NAME
         self.clock = clock
         self.durable = durable
+        self._wal = folder / (FILE_NAME + "-wal")
         self._users = 0
+        self._undurable = False
+        self._commits: GroupCommit
         self._start()
 
     @classmethod
@@ -151,7 +154,6 @@ class Store:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
         self._written = threading.Condition()  # guards _writes; waiters of wait_for_write sleep on it
         self._writes = 0
-        self._undurable = False
         # _use guards the writing connection: held with the operating-system lock, by the leader alone.
         self._use = threading.Lock()
         self._commits = GroupCommit(self._under_lock_checked)
@@ -222,7 +224,7 @@ class Store:
 
     def _wal_bytes(self) -> int:
         try:
-            return os.stat(f"{self.path}-wal").st_size
+            return self._wal.stat().st_size
         except OSError:
             return 0
 

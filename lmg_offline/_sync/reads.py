@@ -11,12 +11,13 @@ import json
 import time
 
 from .._core.reads import ReadAnswer, ReadQuery
+from .._core.schedule import Retry
 from .._journal.journal import Journal
 from .._journal.outbox import Outbox
 from .._journal.readcache import CachedAnswer, ReadCache
 from .._journal.records import LaneRow
 from .._support.clock import utc_from_ms
-from .._transport.port import Answer, Refused, Retry, SessionExpired, Transport
+from .._transport.port import Answer, Refused, SessionExpired, Transport
 from ..errors import IdentifyRejected, OfflineError, PlatformError
 from ..protocol.canonical import encode
 from .runner import Runner

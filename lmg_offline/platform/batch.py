@@ -139,6 +139,22 @@ class Batch:
         tombstones: When a user was forgotten, by keyed hash.
 
         loaded: The state of the database, to tell what changed.
+
+        changed_lanes: Sessions whose row is to be written.
+
+        seen_users: Users whose row is to be written.
+
+        reprofiled: Users whose effective profile is to be computed anew.
+
+        claimed: The user whom a session's activity passes to, by session id.
+
+        new_log: Rows of `entries`, by entry id.
+
+        new_activity: Rows of `activity`.
+
+        new_repeats: To be added to `repeats`.
+
+        events: Rows of `platform_log`.
     """
 
     def __init__(self, connection: Connection, property_id: str, secret: str, touched: Touched) -> None:
@@ -156,7 +172,9 @@ class Batch:
         self.bookmarks = self._load_bookmarks(hashes, touched.offer_ids)
         self.tombstones = self._load_tombstones(touched.user_ids)
         self.loaded = Loaded.of(self)
-        self.touched_users: set[int] = set()
+        self.changed_lanes: set[str] = set()
+        self.seen_users: set[int] = set()
+        self.reprofiled: set[int] = set()
         self.claimed: dict[str, int] = {}
         self.new_log: dict[str, dict[str, Any]] = {}
         self.new_activity: list[dict[str, Any]] = []

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform.store import tables
 from lmg_offline.protocol.replay import TOKEN_MISSING
-from lmg_offline.verification import TOKEN_EXPIRED, KeyRing, Verdict, VerificationKey
+from lmg_offline.verification import KeyRing, Verdict, VerificationKey
 
 
 def user_hash(user_id: str) -> int:
@@ -70,8 +70,6 @@ class TokenJudge:
             return Verdict(TOKEN_MISSING, "The identify asks to be verified, and no token came with it.")
         try:
             verdict = self._ring.check(user_id, token, now=self._now, max_age_s=self._max_age_s)
-            if verdict.code == TOKEN_EXPIRED and verdict.timestamp is None:
-                verdict = self._ring.check(user_id, token, now=self._now, max_age_s=None)
         except ValidationError:
             return Verdict("token_refused", "The user id can't be verified: it is not a user id.")
         return verdict

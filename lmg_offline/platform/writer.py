@@ -19,7 +19,7 @@ def flush(batch: Batch) -> None:
     """
     Write what changed in the batch, in its transaction. The batch is not to be used after it.
 
-    Effective profiles of the users that were touched are computed anew.
+    Effective profiles of the users in `reprofiled` are computed anew.
     """
     _write_sessions(batch)
     _write_users(batch)
@@ -34,7 +34,8 @@ def flush(batch: Batch) -> None:
 
 def _write_sessions(batch: Batch) -> None:
     new, old = [], []
-    for lane in batch.lanes.values():
+    for session_id in sorted(batch.changed_lanes):
+        lane = batch.lanes[session_id]
         row = lane.row(batch.property_id)
         (old if lane.session_id in batch.loaded.session_ids else new).append(row)
     _insert(batch, tables.sessions, new)
@@ -44,7 +45,7 @@ def _write_sessions(batch: Batch) -> None:
 def _write_users(batch: Batch) -> None:
     new, old = [], []
     for hashed, user in batch.users.items():
-        if hashed in batch.touched_users:
+        if hashed in batch.seen_users:
             row = {"property_id": batch.property_id, "user_hash": hashed, **asdict(user)}
             (old if hashed in batch.loaded.users else new).append(row)
     _insert(batch, tables.users, new)
@@ -105,8 +106,8 @@ def _columns(value: Value) -> dict[str, Any]:
 
 
 def _write_profiles(batch: Batch) -> None:
-    """Compute the effective profiles of the touched users and write what differs from the stored ones."""
-    if not batch.touched_users:
+    """Compute the effective profiles of users and write what differs from the stored ones."""
+    if not batch.reprofiled:
         return
     table = tables.profile_values
     stored: Rows = {
@@ -114,12 +115,12 @@ def _write_profiles(batch: Batch) -> None:
         for row in batch.connection.execute(
             select(table).where(
                 table.c.property_id == batch.property_id,
-                table.c.user_hash.in_(sorted(batch.touched_users)),
+                table.c.user_hash.in_(sorted(batch.reprofiled)),
             )
         ).mappings()
     }
     wanted: Rows = {}
-    for hashed in batch.touched_users:
+    for hashed in batch.reprofiled:
         unverified = [batch.unverified.get(session_id, {}) for session_id in sorted(batch.owners[hashed])]
         for attribute, each in effective(batch.verified.get(hashed, {}), unverified).items():
             wanted[hashed, attribute] = _profile_row(batch, hashed, attribute, each)

@@ -13,13 +13,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.fakes import ManualClock, Rig
 
 from lmg_offline._journal.desk import Desk
 from lmg_offline._journal.engine import APPLICATION_ID
 from lmg_offline._journal.journal import Journal
 from lmg_offline._support.clock import SystemClock
 from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError
+from tests.fakes import ManualClock, Rig
 
 
 def open_journal(folder: Path) -> Journal:
@@ -188,7 +188,8 @@ def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from lmg_offline._journal.journal import Journal;"
         "from lmg_offline._support.clock import SystemClock;"
-        "j = Journal.open(Path(sys.argv[1]), SystemClock(), durable=True); j.identify('ann', None, None); j.reset(); j.close()"
+        "j = Journal.open(Path(sys.argv[1]), SystemClock(), durable=True);"
+        "j.identify('ann', None, None); j.reset(); j.close()"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "j")], check=True)
     written = journal.append("track", "{}")

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes import MemoryPlatform, Rig
 
 from lmg_offline._core.identity import AudienceState
 from lmg_offline._core.schedule import Retry, Split, Suspend
 from lmg_offline._transport.port import DeviceRefused, Replayed
 from lmg_offline.errors import IdentifyRejected, VerificationRequired
 from lmg_offline.protocol.replay import load_reply
+from tests.fakes import MemoryPlatform, Rig
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_a_damaged_entry_is_set_aside_before_it_is_sent(rig: Rig) -> None:
     """A flipped bit in a body is found by its digest."""
     receipt = rig.track("fine")
     rig.journal.store.run(
-        lambda connection: connection.exec_driver_sql("UPDATE entries SET body = replace(body, 'fine', 'fimm')").rowcount
+        lambda connection: connection.exec_driver_sql("UPDATE entries SET body = replace(body, 'e', 'x')").rowcount
     )
     rig.drain()
 
@@ -351,5 +351,6 @@ def test_a_sealed_and_drained_lane_keeps_nothing_of_the_person(rig: Rig, tmp_pat
     rig.drain()
     everything = b"".join(path.read_bytes() for path in (tmp_path / "journal").iterdir())
 
-    found = [s for s in (b"ann@example", b"Ann Example", b"ann-the-user", b"her-token", b"ann searches") if s in everything]
-    assert [] == found
+    secrets = (b"ann@example", b"Ann Example", b"ann-the-user", b"her-token", b"ann searches")
+
+    assert [] == [secret for secret in secrets if secret in everything]

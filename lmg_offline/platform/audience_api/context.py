@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from lmg_offline.platform.properties import Property
 from lmg_offline.platform.sessions import Session
 
 
@@ -18,14 +20,11 @@ class RequestContext:
         connection: The connection of this request. A query only reads; each
             request has one transaction.
 
-        property_id: The property of the write key.
+        property: The property of the write key.
 
         integration_id: The integration of the write key.
 
         session: The session of the session token, or None without one.
-
-        bookmarking: The property's policy: `enabled`, `verified_only` or
-            `disabled`.
 
         locale: The first tag of Accept-Language in lower case, or None.
 
@@ -33,28 +32,38 @@ class RequestContext:
 
         base_url: Where the caller reached this server, without a slash at the
             end.
+
+        session_ttl_s: How long a session token is good, in seconds.
+
+        sdk: Name and version of the SDK, as it says.
     """
 
     connection: Connection
-    property_id: str
+    property: Property
     integration_id: str
     session: Session | None
-    bookmarking: str
     locale: str | None
     now_ms: int
     base_url: str
+    session_ttl_s: int
+    sdk: str | None = None
 
-    @property
+    @builtins.property
+    def property_id(self) -> str:
+        """The id of the property."""
+        return self.property.id
+
+    @builtins.property
     def user_id(self) -> str | None:
         """The user the session belongs to, or None."""
         return self.session.user_id if self.session else None
 
-    @property
+    @builtins.property
     def user_hash(self) -> int | None:
         """The indexed hash of `user_id`, or None."""
         return self.session.user_hash if self.session else None
 
-    @property
+    @builtins.property
     def verified(self) -> bool:
         """Whether the session's user proved who they are."""
         return self.session is not None and self.session.state == "verified"

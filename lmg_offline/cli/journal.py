@@ -1,0 +1,166 @@
+"""`lmg-offline status|audit|queue`: see and mend a journal, without sending anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .output import plain, print_json, print_pairs, print_wrapped
+
+Verb = Callable[[Any, argparse.Namespace], int]
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verbs' words."""
+    _add(verbs, "status", "what is queued, and what the sync is doing", run_status)
+    _add(verbs, "audit", "account for every accepted write; exit 1 if it does not add up", run_audit)
+    queue = verbs.add_parser("queue", help="list, retry, discard, export queued writes")
+    inner = queue.add_subparsers(dest="what", required=True, metavar="WHAT")
+    _add(inner, "list", "lanes, parked ones with the reason, and dead letters", run_list)
+    for name, help_text, run in (
+        ("retry", "queue a dead letter again", run_retry),
+        ("discard", "give up a dead letter or parked entry", run_discard),
+    ):
+        _add(inner, name, help_text, run).add_argument("entry_id", metavar="ID")
+    export = _add(inner, "export", "write queued and refused entries to a file, as NDJSON", run_export)
+    export.add_argument("file", metavar="FILE", type=Path)
+    export.add_argument("--force", action="store_true", help="replace the file")
+
+
+def _add(verbs: Any, name: str, help_text: str, verb: Verb) -> Any:
+    parser = verbs.add_parser(name, help=help_text)
+    parser.add_argument("--data-dir", type=Path, help="the journal's folder; default: LMG_DATA_DIR")
+    parser.add_argument("--app-name", default="lmg-offline", help="or the app whose folder it is")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.set_defaults(run=lambda arguments: _on_journal(verb, arguments))
+    return parser
+
+
+def _on_journal(verb: Verb, arguments: argparse.Namespace) -> int:
+    """Open the journal that is there, and no other."""
+    from .._journal.location import folder_of
+    from .._journal.store import FILE_NAME
+    from ..client import Client
+
+    chosen = arguments.data_dir or os.environ.get("LMG_DATA_DIR")
+    folder = folder_of(arguments.app_name, Path(chosen) if chosen else None)
+    if not (folder / FILE_NAME).exists():
+        print(f"lmg-offline: there is no journal in {folder}; name its folder with --data-dir", file=sys.stderr)
+        return 3
+    with Client("", data_dir=folder, app_name=arguments.app_name, sync=False) as client:
+        return verb(client, arguments)
+
+
+def run_status(client: Any, arguments: argparse.Namespace) -> int:
+    """Print the status."""
+    status = client.status()
+    explained = client.explain()
+    if arguments.json:
+        print_json({**plain(status), "explain": explained})  # type: ignore[dict-item]  # a mapping by construction
+        return 0
+    age = None if status.oldest_age is None else f"{status.oldest_age:.0f} s"
+    print_pairs(
+        [
+            ("journal", status.journal),
+            ("session", f"{status.session_id} ({status.state})"),
+            ("queued", status.queued),
+            ("parked", status.parked),
+            ("dead letters", status.dead_letters),
+            ("oldest entry", age),
+            ("last synced", status.last_synced_at),
+            ("suspended", status.suspended),
+            ("last error", status.last_error),
+        ]
+    )
+    for sentence in explained:
+        print_wrapped(sentence, "  ")
+    return 0
+
+
+def run_audit(client: Any, arguments: argparse.Namespace) -> int:
+    """Print the audit; 1 when it does not add up."""
+    audit = client.audit()
+    if arguments.json:
+        print_json({**plain(audit), "adds_up": audit.adds_up})  # type: ignore[dict-item]  # a mapping by construction
+    else:
+        print_pairs(
+            [
+                ("accepted", audit.accepted),
+                ("acknowledged", audit.acknowledged),
+                ("queued", audit.queued),
+                ("parked", audit.parked),
+                ("dead letters", audit.dead_letters),
+                *[(f"ledger: {reason}", count) for reason, count in audit.ledger.items()],
+            ]
+        )
+        print("It adds up." if audit.adds_up else "It does NOT add up: keep the folder and report this.")
+    return 0 if audit.adds_up else 1
+
+
+def run_list(client: Any, arguments: argparse.Namespace) -> int:
+    """Print the lanes that matter and the dead letters."""
+    lanes, dead = client.journal.lanes(), client.journal.dead_letters()
+    if arguments.json:
+        entries = [_without_payload(entry) for entry in client.journal.entries()]
+        print_json({"lanes": lanes, "entries": entries, "dead_letters": [_without_payload(item) for item in dead]})
+        return 0
+    for lane in lanes:
+        print(f"{lane.session_id}  {lane.status:<7} {lane.state:<10} {lane.queued:>6} queued")
+        if lane.parked_code:
+            print_wrapped(f"{lane.parked_code}: {lane.parked_message}", "    ")
+    print(f"{len(dead)} dead letters" if dead else "no dead letters")
+    for letter in dead:
+        print(f"{letter.id}  {letter.kind:<11}{letter.code}")
+        print_wrapped(letter.message, "    ")
+    return 0
+
+
+def run_retry(client: Any, arguments: argparse.Namespace) -> int:
+    """Queue a dead letter again."""
+    receipt_id = client.journal.retry(arguments.entry_id)
+    if arguments.json:
+        print_json({"receipt_id": receipt_id})
+    else:
+        print(f"queued again as {receipt_id}")
+    return 0
+
+
+def run_discard(client: Any, arguments: argparse.Namespace) -> int:
+    """Give an entry up."""
+    client.journal.discard(arguments.entry_id)
+    if arguments.json:
+        print_json({"discarded": arguments.entry_id})
+    else:
+        print("discarded; the ledger names it")
+    return 0
+
+
+def run_export(client: Any, arguments: argparse.Namespace) -> int:
+    """Write every queued and refused entry, payload and all, to a file of the owner's alone."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if arguments.force else os.O_EXCL) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        fd = os.open(arguments.file, flags, 0o600)
+    except FileExistsError:
+        print(f"lmg-offline: {arguments.file} exists; give --force to replace it", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"lmg-offline: {arguments.file} can't be written ({error.strerror})", file=sys.stderr)
+        return 3
+    rows = [*client.journal.entries(), *client.journal.dead_letters()]
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
+    if arguments.json:
+        print_json({"exported": len(rows), "file": str(arguments.file)})
+    else:
+        print(f"{len(rows)} entries written to {arguments.file}; it holds personal data")
+    return 0
+
+
+def _without_payload(row: object) -> dict[str, object]:
+    found = plain(row)
+    return {name: value for name, value in found.items() if name != "payload"} if isinstance(found, dict) else {}

@@ -1,0 +1,76 @@
+"""Keeping content: put, get, list, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+
+from lmg_offline.platform.content.tables import BY_KIND
+
+Document = dict[str, Any]
+
+
+def put(connection: Connection, property_id: str, kind: str, content_id: str, document: Document) -> bool:
+    """Create or replace; say whether it is new."""
+    table = BY_KIND[kind]
+    title = document.get("name") or document.get("headline") or content_id
+    document = {**document, "id": content_id, "slug": document.get("slug") or content_id}
+    if "short_name" not in document and "name" in document:
+        document["short_name"] = document["name"]
+    values: Document = {
+        "slug": document["slug"],
+        "name": title,
+        "enabled": document.get("enabled", True),
+        "document": document,
+    }
+    for column in ("business_id", "latitude", "longitude", "priority"):
+        if column in table.c:
+            values[column] = document[column]
+    where = and_(table.c.property_id == property_id, table.c.id == content_id)
+    if connection.execute(update(table).where(where).values(**values)).rowcount:
+        return False
+    connection.execute(insert(table).values(property_id=property_id, id=content_id, **values))
+    return True
+
+
+def get(connection: Connection, property_id: str, kind: str, content_id: str) -> Document | None:
+    """Return one document by id, or None."""
+    table = BY_KIND[kind]
+    query = select(table.c.document).where(table.c.property_id == property_id, table.c.id == content_id)
+    found: Document | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def remove(connection: Connection, property_id: str, kind: str, content_id: str) -> bool:
+    """Delete one; say whether it was there."""
+    table = BY_KIND[kind]
+    found = connection.execute(
+        delete(table).where(table.c.property_id == property_id, table.c.id == content_id)
+    )
+    return found.rowcount > 0
+
+
+def page(
+    connection: Connection, property_id: str, kind: str, after_id: str, limit: int
+) -> list[Document]:
+    """Return documents in the order of their ids, after one id."""
+    table = BY_KIND[kind]
+    query = (
+        select(table.c.document)
+        .where(table.c.property_id == property_id, table.c.id > after_id)
+        .order_by(table.c.id)
+        .limit(limit)
+    )
+    return [row[0] for row in connection.execute(query)]
+
+
+def shown(connection: Connection, property_id: str, kind: str) -> list[Document]:
+    """Return every enabled document of a kind, by name."""
+    table = BY_KIND[kind]
+    query = (
+        select(table.c.document)
+        .where(table.c.property_id == property_id, table.c.enabled)
+        .order_by(table.c.name, table.c.id)
+    )
+    return [row[0] for row in connection.execute(query)]

@@ -1,0 +1,44 @@
+"""The content tables: what is filtered and ordered by has a column, the rest lies in `document`."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+
+from lmg_offline.platform.store.metadata import metadata
+
+ID = String(128)
+
+
+def _content_table(name: str, *columns: Column[object]) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("property_id", String(64), ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+        Column("id", ID, primary_key=True),
+        Column("slug", ID, nullable=False),
+        Column("name", Text, nullable=False),
+        Column("enabled", Boolean, nullable=False),
+        *columns,
+        Column("document", JSON, nullable=False),
+        Index(f"ix_{name}_slug", "property_id", "slug"),
+    )
+
+
+businesses = _content_table("businesses")
+locations = _content_table(
+    "locations",
+    Column("business_id", ID, nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+)
+offers = _content_table("offers", Column("business_id", ID, nullable=False))
+collections = _content_table("collections", Column("priority", Integer, nullable=False))
+categories = _content_table("categories")
+
+BY_KIND = {
+    "businesses": businesses,
+    "locations": locations,
+    "offers": offers,
+    "collections": collections,
+    "categories": categories,
+}

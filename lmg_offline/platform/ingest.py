@@ -1,0 +1,347 @@
+"""
+Replay: what the platform does with the lanes a device sends.
+
+One transaction for the whole request, begun by the caller.
+
+Source: docs/protocol.md, sections 2 to 4.
+"""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from lmg_offline.errors import ValidationError
+from lmg_offline.platform.batch import LaneState, Logged, Touched
+from lmg_offline.platform.effects import Applied, Effects, Outcome, Parked, Refused, Stamp
+from lmg_offline.platform.identity import key_hash
+from lmg_offline.platform.lanes import Apply, Fork, plan
+from lmg_offline.platform.properties import Property
+from lmg_offline.platform.sessions import new_token
+from lmg_offline.platform.store import tables
+from lmg_offline.protocol import canonical
+from lmg_offline.protocol.entries import MAX_ID, Kind, check_payload
+from lmg_offline.protocol.replay import FORKED, INVALID_PAYLOAD, OK, PARKED, PROTOCOL, UNKNOWN_KIND
+from lmg_offline.protocol.values import START, Device, Entry, Lane, Position
+
+_MAX_MESSAGE = 500
+_MAX_SDK = 128
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+class DeviceRefused(Exception):
+    """The secret is not the one this device was first seen with."""
+
+
+def replay(
+    connection: Connection,
+    property_: Property,
+    integration_id: str,
+    device: Device,
+    lanes: list[Lane],
+    *,
+    now_ms: int,
+    session_ttl_s: int,
+    sdk: str | None,
+) -> dict[str, Any]:
+    """
+    Apply the lanes of one request and return the reply, as JSON.
+
+    Args:
+        connection: In a transaction that may write. Nothing is committed here.
+
+        property_: The property of the write key.
+
+        integration_id: The integration of the write key.
+
+        device: Who sends.
+
+        lanes: As `load_request` returns them.
+
+        now_ms: The platform's clock, in milliseconds since 1970 UTC.
+
+        session_ttl_s: How long the session tokens in the reply are good.
+
+        sdk: What the SDK calls itself.
+
+    Raises:
+        DeviceRefused: The device's secret is wrong. Nothing was changed.
+    """
+    _bind_device(connection, property_.id, device, now_ms, sdk)
+    effects = Effects(connection, property_, _touched(lanes), now_ms)
+    request = _Request(effects, property_, integration_id, device, now_ms, session_ttl_s)
+    replies = [request.replay_lane(lane) for lane in lanes]
+    effects.finish()
+    return {
+        "protocol": PROTOCOL,
+        "time": now_ms,
+        "settings": {"bookmarking": property_.bookmarking},
+        "lanes": replies,
+    }
+
+
+class _Request:
+    """One replay while it is applied."""
+
+    def __init__(
+        self,
+        effects: Effects,
+        property_: Property,
+        integration_id: str,
+        device: Device,
+        now_ms: int,
+        session_ttl_s: int,
+    ) -> None:
+        self._effects = effects
+        self._property = property_
+        self._integration_id = integration_id
+        self._device = device
+        self._now_ms = now_ms
+        self._session_ttl_s = session_ttl_s
+
+    def replay_lane(self, lane: Lane) -> dict[str, Any]:
+        """Apply one lane as far as it goes, and return its reply."""
+        batch = self._effects.batch
+        known = batch.lanes.get(lane.session_id)
+        what = plan(
+            None if known is None else known.kept,
+            lane,
+            is_owner=known is not None and known.device_id == self._device.id,
+            is_logged=lambda entry: self._is_logged(lane.session_id, entry),
+        )
+        if isinstance(what, Fork):
+            self._note("lane_forked", lane.session_id, {"after_seq": lane.after.seq})
+            return _forked(lane, what.reason)
+        if known is None:
+            batch.lanes[lane.session_id] = LaneState(
+                lane.session_id, self._integration_id, self._device.id, self._now_ms, self._now_ms
+            )
+        if what.restored:
+            kept_seq = 0 if known is None else known.kept.seq
+            details = {"kept_seq": kept_seq, "after_seq": lane.after.seq}
+            self._note("lane_restored", lane.session_id, details)
+        return self._apply(lane, what)
+
+    def _apply(self, lane: Lane, what: Apply) -> dict[str, Any]:
+        self._state(lane).kept = what.kept
+        refused = [found for entry in what.skipped if (found := self._repeated(entry)) is not None]
+        conflicts: list[dict[str, Any]] = []
+        parked: Parked | None = None
+        for entry in what.fresh:
+            outcome = self._handle(lane, entry)
+            if isinstance(outcome, Parked):
+                parked = outcome
+                break
+            self._state(lane).kept = Position(entry.seq, entry.id)
+            if isinstance(outcome, Refused):
+                refused.append(_refused(entry, outcome.code, outcome.message))
+            elif outcome.conflicts:
+                conflicts.append({"seq": entry.seq, "attributes": list(outcome.conflicts)})
+        state = self._state(lane)
+        self._effects.batch.changed_lanes.add(lane.session_id)
+        state.updated_at = self._now_ms
+        return {
+            "session_id": lane.session_id,
+            "status": OK if parked is None else PARKED,
+            "applied_through": _position(state.kept),
+            "state": state.state,
+            "session_token": self._token(state) if parked is None else None,
+            "refused": refused,
+            "conflicts": conflicts,
+            "code": parked and parked.code,
+            "message": parked and parked.message,
+            "restored": what.restored,
+        }
+
+    def _handle(self, lane: Lane, entry: Entry) -> Outcome:
+        """Apply one entry and log it, unless the log has it already."""
+        batch = self._effects.batch
+        logged = batch.log.get(entry.id)
+        place = (lane.session_id, entry.seq, entry.id)
+        if logged is not None and (logged.status == "applied" or _place(logged, entry.id) == place):
+            return self._handle_again(lane, entry, logged, place)
+        state = self._state(lane)
+        stamp = self._stamp(state, entry, logged)
+        outcome = self._effect(lane, entry, stamp)
+        if isinstance(outcome, Parked):
+            return outcome
+        if logged is not None:
+            self._effects.batch.new_repeats.add(_place(logged, entry.id))
+        self._log(lane, entry, stamp, outcome)
+        return outcome
+
+    def _handle_again(
+        self, lane: Lane, entry: Entry, logged: Logged, place: tuple[str, int, str]
+    ) -> Outcome:
+        """
+        Answer for an entry that was handled before, in this lane or another.
+
+        Only what belongs to the session itself is done again: a fork's lane
+        begins with an identify that the original may have delivered.
+        """
+        if logged.status == "refused":
+            return Refused(logged.code or INVALID_PAYLOAD, logged.message or "")
+        if entry.kind == Kind.IDENTIFY.value and logged.session_id != lane.session_id:
+            stamp = Stamp(entry.id, entry.seq, logged.occurred_at, retried=True)
+            outcome = self._effect(lane, entry, stamp)
+            if isinstance(outcome, Parked):
+                return outcome
+        if _place(logged, entry.id) != place:
+            self._effects.batch.new_repeats.add(place)
+        return Applied()
+
+    def _effect(self, lane: Lane, entry: Entry, stamp: Stamp) -> Outcome:
+        kind = _KINDS.get(entry.kind)
+        if kind is None:
+            return Refused(UNKNOWN_KIND, "This platform does not know the kind of the entry.")
+        try:
+            payload = check_payload(kind.value, entry.payload)
+        except ValidationError as error:
+            return Refused(INVALID_PAYLOAD, str(error)[:_MAX_MESSAGE])
+        return self._effects.apply(lane.session_id, kind, payload, lane.token, stamp)
+
+    def _stamp(self, state: LaneState, entry: Entry, logged: Logged | None) -> Stamp:
+        """
+        Say when an entry happened, by the platform's clock.
+
+        One that was refused before keeps the time it had then: raised to that of
+        its new neighbours, it would overwrite what was written after it.
+        """
+        if logged is not None:
+            return Stamp(entry.id, entry.seq, logged.occurred_at, retried=True)
+        before = state.last_entry_at or 0
+        at_ms = before if entry.age_ms is None else self._now_ms - entry.age_ms
+        at_ms = min(max(at_ms, before), self._now_ms)
+        return Stamp(entry.id, entry.seq, at_ms, uncertain=entry.age_ms is None)
+
+    def _log(self, lane: Lane, entry: Entry, stamp: Stamp, outcome: Applied | Refused) -> None:
+        batch, state = self._effects.batch, self._state(lane)
+        state.last_entry_at = max(state.last_entry_at or 0, stamp.at_ms)
+        refusal = outcome if isinstance(outcome, Refused) else None
+        code, message = (refusal.code, refusal.message) if refusal else (None, None)
+        status = "applied" if refusal is None else "refused"
+        batch.log[entry.id] = Logged(lane.session_id, entry.seq, status, code, message, stamp.at_ms)
+        batch.new_log[entry.id] = {
+            "property_id": self._property.id,
+            "entry_id": entry.id,
+            "device_id": self._device.id,
+            "session_id": lane.session_id,
+            "seq": entry.seq,
+            "kind": entry.kind,
+            "user_hash": state.user_hash,
+            "user_id": state.user_id,
+            "status": status,
+            "code": code,
+            "message": message,
+            "occurred_at": stamp.at_ms,
+            "uncertain": stamp.uncertain,
+            "applied_at": self._now_ms,
+        }
+
+    def _repeated(self, entry: Entry) -> dict[str, Any] | None:
+        logged = self._effects.batch.log.get(entry.id)
+        if logged is None or logged.status != "refused":
+            return None
+        return _refused(entry, logged.code or INVALID_PAYLOAD, logged.message or "")
+
+    def _is_logged(self, session_id: str, entry: Entry) -> bool:
+        batch = self._effects.batch
+        logged = batch.log.get(entry.id)
+        place = (session_id, entry.seq, entry.id)
+        return (logged is not None and _place(logged, entry.id) == place) or place in batch.repeats
+
+    def _state(self, lane: Lane) -> LaneState:
+        return self._effects.batch.lanes[lane.session_id]
+
+    def _token(self, state: LaneState) -> str:
+        token = new_token()
+        state.previous_token_hash, state.token_hash = state.token_hash, key_hash(token)
+        state.token_expires_at = self._now_ms + self._session_ttl_s * 1000
+        return token
+
+    def _note(self, event: str, session_id: str, details: Mapping[str, int]) -> None:
+        self._effects.batch.events.append(
+            {
+                "id": str(uuid.uuid4()),
+                "property_id": self._property.id,
+                "at": self._now_ms,
+                "event": event,
+                "device_id": self._device.id,
+                "session_id": session_id,
+                "details": dict(details),
+            }
+        )
+
+
+def _bind_device(
+    connection: Connection, property_id: str, device: Device, now_ms: int, sdk: str | None
+) -> None:
+    """Check the device's secret; the first use binds it. Holds the device's row until the end."""
+    table = tables.devices
+    which = (table.c.property_id == property_id, table.c.device_id == device.id)
+    hashed = key_hash(device.secret)
+    seen = {
+        "last_seen_at": now_ms,
+        "clock_offset_s": (device.sent_at - now_ms) / 1000,
+        "sdk": sdk and sdk[:_MAX_SDK],
+    }
+    bound = connection.execute(select(table.c.secret_hash).where(*which).with_for_update()).scalar_one_or_none()
+    if bound is None:
+        first = {"property_id": property_id, "device_id": device.id, "secret_hash": hashed}
+        connection.execute(insert(table).values(**first, first_seen_at=now_ms, **seen))
+    elif hmac.compare_digest(bound, hashed):
+        connection.execute(update(table).where(*which).values(**seen))
+    else:
+        raise DeviceRefused
+
+
+def _touched(lanes: list[Lane]) -> Touched:
+    entries = [entry for lane in lanes for entry in lane.entries]
+    return Touched(
+        session_ids=[lane.session_id for lane in lanes],
+        entry_ids=[entry.id for entry in entries],
+        user_ids=_named(entries, "user_id", {Kind.IDENTIFY.value, Kind.FORGET.value}, canonical.MAX_BYTES),
+        offer_ids=_named(entries, "offer_id", {Kind.BOOKMARK.value, Kind.UNBOOKMARK.value}, MAX_ID),
+    )
+
+
+def _named(entries: Iterable[Entry], name: str, kinds: set[str], longest: int) -> set[str]:
+    """Return the ids that payloads name. They are not checked yet: what can't be an id is left out."""
+    found: set[str] = set()
+    for entry in entries:
+        if entry.kind in kinds and isinstance(entry.payload, Mapping):
+            value = entry.payload.get(name)
+            if isinstance(value, str) and len(value) <= longest and canonical.text_fault(value) is None:
+                found.add(value)
+    return found
+
+
+def _place(logged: Logged, entry_id: str) -> tuple[str, int, str]:
+    return logged.session_id, logged.seq, entry_id
+
+
+def _position(position: Position) -> dict[str, Any]:
+    return {"seq": position.seq, "id": position.id}
+
+
+def _refused(entry: Entry, code: str, message: str) -> dict[str, Any]:
+    return {"seq": entry.seq, "id": entry.id, "code": code, "message": message}
+
+
+def _forked(lane: Lane, reason: str) -> dict[str, Any]:
+    return {
+        "session_id": lane.session_id,
+        "status": FORKED,
+        "applied_through": _position(START),
+        "state": "anonymous",
+        "session_token": None,
+        "refused": [],
+        "conflicts": [],
+        "code": FORKED,
+        "message": reason,
+        "restored": False,
+    }
