@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ._core import content, documents
-from ._core.arguments import check_id, check_limit, check_text, check_texts, check_timeout
+from ._core.arguments import (
+    TIMEOUT_S,
+    check_id,
+    check_limit,
+    check_text,
+    check_texts,
+    check_timeout,
+    without_nulls,
+)
 from ._core.reads import ReadPort, ReadQuery, WritePort
 from ._core.saved import mark, overlay
 from .errors import OfflineError
 from .geo import ContentFilter
 from .models import Business, Offer, Page
-
-TIMEOUT_S = 10.0
 
 
 class BusinessApi:
@@ -101,8 +107,3 @@ class BusinessApi:
     def _known_offer(self, offer_id: str) -> Offer | None:
         found = self._reads.cached_object("offer", offer_id)
         return None if found is None else content.parsed({"offer": found}, "offer", content.offer)
-
-
-def without_nulls(variables: dict[str, object]) -> dict[str, object]:
-    """Drop variables that are None, as the real SDKs do."""
-    return {name: value for name, value in variables.items() if value is not None}

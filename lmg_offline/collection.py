@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ._core import content, documents
-from ._core.arguments import check_id, check_limit, check_text, check_texts, check_timeout
+from ._core.arguments import TIMEOUT_S, check_id, check_limit, check_text, check_texts, check_timeout, without_nulls
 from ._core.reads import ReadPort, ReadQuery, WritePort
 from ._core.saved import mark
-from .business import TIMEOUT_S, without_nulls
 from .geo import ContentFilter
 from .models import Business, Collection, Page
 

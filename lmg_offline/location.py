@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ._core import content, documents
-from ._core.arguments import check_id, check_limit, check_text, check_timeout
+from ._core.arguments import TIMEOUT_S, check_id, check_limit, check_text, check_timeout, without_nulls
 from ._core.reads import ReadPort, ReadQuery, WritePort
-from .business import TIMEOUT_S, without_nulls
 from .errors import PlatformError
 from .geo import ContentFilter
 from .models import Location, Page

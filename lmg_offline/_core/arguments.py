@@ -9,6 +9,7 @@ from ..errors import ValidationError
 MAX_ID = 128
 MAX_LIMIT = 200
 MAX_TEXT = 512
+TIMEOUT_S = 10.0
 
 
 def check_id(name: str, value: object) -> str:
@@ -44,3 +45,8 @@ def check_timeout(timeout: object) -> float:
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
         raise ValidationError({"timeout": ["Give seconds, 0 or more."]})
     return float(timeout)
+
+
+def without_nulls(variables: dict[str, object]) -> dict[str, object]:
+    """Drop variables that are None, as the real SDKs do."""
+    return {name: value for name, value in variables.items() if value is not None}

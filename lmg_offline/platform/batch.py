@@ -207,10 +207,7 @@ class Batch:
             .order_by(table.c.user_hash)
             .with_for_update()
         )
-        return {
-            row.user_hash: UserState(row.user_id, row.state, row.first_seen_at, row.last_seen_at)
-            for row in rows
-        }
+        return {row.user_hash: UserState(row.user_id, row.state, row.first_seen_at, row.last_seen_at) for row in rows}
 
     def _load_unverified(
         self, session_ids: Collection[str], hashes: set[int]
@@ -222,8 +219,7 @@ class Batch:
             select(values, sessions.c.user_hash)
             .join(
                 sessions,
-                (sessions.c.property_id == values.c.property_id)
-                & (sessions.c.session_id == values.c.session_id),
+                (sessions.c.property_id == values.c.property_id) & (sessions.c.session_id == values.c.session_id),
             )
             .where(
                 values.c.property_id == self.property_id,
@@ -243,9 +239,7 @@ class Batch:
         verified: dict[int, Values] = defaultdict(dict)
         table = tables.user_values
         rows = self.connection.execute(
-            select(table).where(
-                table.c.property_id == self.property_id, table.c.user_hash.in_(sorted(hashes))
-            )
+            select(table).where(table.c.property_id == self.property_id, table.c.user_hash.in_(sorted(hashes)))
         ).mappings()
         for row in rows:
             verified[row["user_hash"]][row["attribute"]] = _value(row)
@@ -268,9 +262,7 @@ class Batch:
         )
         return log, {(row.session_id, row.seq, row.entry_id) for row in others}
 
-    def _load_bookmarks(
-        self, hashes: set[int], offer_ids: Collection[str]
-    ) -> dict[tuple[int, str], Bookmark]:
+    def _load_bookmarks(self, hashes: set[int], offer_ids: Collection[str]) -> dict[tuple[int, str], Bookmark]:
         if not offer_ids:
             return {}
         table = tables.bookmarks
@@ -323,9 +315,7 @@ class Loaded:
 
 def _lane(row: Mapping[Any, Any]) -> LaneState:
     names = {each.name for each in fields(LaneState)} - {"kept"}
-    return LaneState(
-        **{name: row[name] for name in names}, kept=Position(row["kept_seq"], row["kept_id"])
-    )
+    return LaneState(**{name: row[name] for name in names}, kept=Position(row["kept_seq"], row["kept_id"]))
 
 
 def _value(row: Mapping[Any, Any]) -> Value:

@@ -114,11 +114,7 @@ class Effects:
             stamp: When and as what.
         """
         lane = self.batch.lanes[session_id]
-        if (
-            kind is not Kind.FORGET
-            and lane.forgotten_at is not None
-            and stamp.at_ms < lane.forgotten_at
-        ):
+        if kind is not Kind.FORGET and lane.forgotten_at is not None and stamp.at_ms < lane.forgotten_at:
             return _FORGOTTEN
         match kind:
             case Kind.IDENTIFY:
@@ -137,9 +133,7 @@ class Effects:
             self.batch.seen_users.add(lane.user_hash)
         return outcome
 
-    def identify(
-        self, lane: LaneState, payload: Mapping[str, Any], token: str | None, stamp: Stamp
-    ) -> Outcome:
+    def identify(self, lane: LaneState, payload: Mapping[str, Any], token: str | None, stamp: Stamp) -> Outcome:
         """Give the session to a user, verified when the entry asks for it and the token is good."""
         batch, user_id = self.batch, payload["user_id"]
         hashed = user_hash(user_id)
@@ -163,9 +157,7 @@ class Effects:
         lost |= set(self._write(lane, payload.get("profile") or {}, stamp))
         return Applied(tuple(sorted(lost)))
 
-    def _associate(
-        self, lane: LaneState, hashed: int, user_id: str, stamp: Stamp, *, is_verified: bool
-    ) -> set[str]:
+    def _associate(self, lane: LaneState, hashed: int, user_id: str, stamp: Stamp, *, is_verified: bool) -> set[str]:
         """Return the attributes of the session that lose to values its user already has."""
         batch = self.batch
         user = batch.users.setdefault(hashed, UserState(user_id, "identified", stamp.at_ms, stamp.at_ms))
@@ -175,9 +167,7 @@ class Effects:
             lane.state, lane.identified_at = "identified", stamp.at_ms
             batch.owners[hashed].add(lane.session_id)
             batch.claimed[lane.session_id] = hashed
-            lost = {
-                name for name, value in batch.unverified[lane.session_id].items() if self._loses(lane, name, value)
-            }
+            lost = {name for name, value in batch.unverified[lane.session_id].items() if self._loses(lane, name, value)}
         if is_verified and lane.state != "verified":
             lane.state, lane.verified_at, user.state = "verified", stamp.at_ms, "verified"
             for name, value in batch.unverified.pop(lane.session_id, {}).items():
@@ -245,9 +235,7 @@ class Effects:
         )
         return Applied()
 
-    def _bookmark(
-        self, lane: LaneState, payload: Mapping[str, Any], stamp: Stamp, *, saved: bool
-    ) -> Outcome:
+    def _bookmark(self, lane: LaneState, payload: Mapping[str, Any], stamp: Stamp, *, saved: bool) -> Outcome:
         policy = self._property.bookmarking
         if policy == "disabled":
             return Refused(BOOKMARKING_DISABLED, "The property does not take bookmarks.")
@@ -285,9 +273,7 @@ class Effects:
         flush(self.batch)
         orphan: str | None = None
         if not proven or lane.user_id is None:
-            orphan = erasure.erase_session(
-                self._connection, self._property, lane.session_id, at_ms, self._now_ms
-            )
+            orphan = erasure.erase_session(self._connection, self._property, lane.session_id, at_ms, self._now_ms)
         if proven and target is not None:
             erasure.erase_user(self._connection, self._property, target, at_ms, self._now_ms)
         self._reload(orphan)
@@ -301,9 +287,7 @@ class Effects:
         lane.forgotten_at = forgotten_at
         self.batch.changed_lanes.add(lane.session_id)
         flush(self.batch)
-        erasure.erase_session(
-            self._connection, self._property, lane.session_id, forgotten_at, self._now_ms
-        )
+        erasure.erase_session(self._connection, self._property, lane.session_id, forgotten_at, self._now_ms)
         self._reload(None)
 
     def _reload(self, orphan: str | None) -> None:

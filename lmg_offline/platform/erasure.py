@@ -58,9 +58,7 @@ def erase_user(connection: Connection, property_: Property, user_id: str, at_ms:
     return held
 
 
-def erase_session(
-    connection: Connection, property_: Property, session_id: str, at_ms: int, now_ms: int
-) -> str | None:
+def erase_session(connection: Connection, property_: Property, session_id: str, at_ms: int, now_ms: int) -> str | None:
     """
     Erase what one session wrote, and take the session from its user.
 
@@ -77,9 +75,7 @@ def erase_session(
     mine = (sessions.c.property_id == property_.id, sessions.c.session_id == session_id)
     row = connection.execute(select(sessions.c.user_hash, sessions.c.user_id).where(*mine)).one()
     for table in (tables.session_values, tables.user_values, tables.activity, tables.bookmarks):
-        connection.execute(
-            delete(table).where(table.c.property_id == property_.id, table.c.session_id == session_id)
-        )
+        connection.execute(delete(table).where(table.c.property_id == property_.id, table.c.session_id == session_id))
     entries = tables.entries
     connection.execute(
         update(entries)
@@ -89,9 +85,7 @@ def erase_session(
     _note(connection, property_.id, "session_erased", now_ms, session_id)
     if row.user_id is None:
         return None
-    _detach(
-        connection, tombstone_key(property_.tombstone_secret, row.user_id), at_ms, now_ms, *mine
-    )
+    _detach(connection, tombstone_key(property_.tombstone_secret, row.user_id), at_ms, now_ms, *mine)
     others = connection.execute(
         select(func.count())
         .select_from(sessions)
@@ -100,9 +94,7 @@ def erase_session(
     if others:
         return str(row.user_id)
     for table in (tables.profile_values, tables.user_values, tables.bookmarks, tables.users):
-        connection.execute(
-            delete(table).where(table.c.property_id == property_.id, table.c.user_hash == row.user_hash)
-        )
+        connection.execute(delete(table).where(table.c.property_id == property_.id, table.c.user_hash == row.user_hash))
     return None
 
 
@@ -117,9 +109,7 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
         )
         .scalar_subquery()
     )
-    connection.execute(
-        delete(values).where(values.c.property_id == property_id, values.c.session_id.in_(left))
-    )
+    connection.execute(delete(values).where(values.c.property_id == property_id, values.c.session_id.in_(left)))
     for table in (tables.user_values, tables.profile_values, tables.activity, tables.bookmarks):
         connection.execute(
             delete(table).where(
@@ -140,9 +130,7 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
     )
 
 
-def _detach(
-    connection: Connection, key: str, at_ms: int, now_ms: int, *which: ColumnElement[bool]
-) -> None:
+def _detach(connection: Connection, key: str, at_ms: int, now_ms: int, *which: ColumnElement[bool]) -> None:
     connection.execute(
         update(tables.sessions)
         .where(*which)
@@ -168,9 +156,7 @@ def _remember(connection: Connection, property_: Property, user_id: str, at_ms: 
     which = (table.c.property_id == property_.id, table.c.user_key_hash == key)
     known = connection.execute(select(table.c.forgotten_at).where(*which)).one_or_none()
     if known is None:
-        connection.execute(
-            insert(table).values(property_id=property_.id, user_key_hash=key, forgotten_at=at_ms)
-        )
+        connection.execute(insert(table).values(property_id=property_.id, user_key_hash=key, forgotten_at=at_ms))
     elif known.forgotten_at < at_ms:
         connection.execute(update(table).where(*which).values(forgotten_at=at_ms))
 

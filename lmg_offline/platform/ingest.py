@@ -174,9 +174,7 @@ class _Request:
         self._log(lane, entry, stamp, outcome)
         return outcome
 
-    def _handle_again(
-        self, lane: Lane, entry: Entry, logged: Logged, place: tuple[str, int, str]
-    ) -> Outcome:
+    def _handle_again(self, lane: Lane, entry: Entry, logged: Logged, place: tuple[str, int, str]) -> Outcome:
         """
         Answer for an entry that was handled before, in this lane or another.
 
@@ -277,9 +275,7 @@ class _Request:
         )
 
 
-def _bind_device(
-    connection: Connection, property_id: str, device: Device, now_ms: int, sdk: str | None
-) -> None:
+def _bind_device(connection: Connection, property_id: str, device: Device, now_ms: int, sdk: str | None) -> None:
     """Check the device's secret; the first use binds it. Holds the device's row until the end."""
     table = tables.devices
     which = (table.c.property_id == property_id, table.c.device_id == device.id)

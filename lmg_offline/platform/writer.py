@@ -220,8 +220,5 @@ def _update(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
         update(table)
         .where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in keys)))
         .values({name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}),
-        [
-            {(f"old_{name}" if name in keys else f"new_{name}"): value for name, value in row.items()}
-            for row in rows
-        ],
+        [{(f"old_{name}" if name in keys else f"new_{name}"): value for name, value in row.items()} for row in rows],
     )

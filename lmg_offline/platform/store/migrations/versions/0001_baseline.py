@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from alembic import op
 
-from lmg_offline.platform.store import tables
+from lmg_offline.platform.content import tables as _content  # noqa: F401 - registers its tables
+from lmg_offline.platform.store import tables as _audience  # noqa: F401 - registers its tables
+from lmg_offline.platform.store.metadata import metadata
 
 revision = "0001"
 down_revision = None
@@ -16,6 +16,4 @@ depends_on = None
 
 def upgrade() -> None:
     """Make every table."""
-    if importlib.util.find_spec("lmg_offline.platform.content"):
-        importlib.import_module("lmg_offline.platform.content.tables")
-    tables.metadata.create_all(op.get_bind())
+    metadata.create_all(op.get_bind())

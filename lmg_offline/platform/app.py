@@ -1,0 +1,69 @@
+"""The ASGI application: which path is served by what."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, text
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lmg_offline.platform.admin_api import routes as admin_routes
+from lmg_offline.platform.audience_api import auth, bookmarks
+from lmg_offline.platform.audience_api.endpoint import error_reply, graph_endpoint
+from lmg_offline.platform.audience_api.executor import Executor, read_sdl
+from lmg_offline.platform.content.resolvers import RESOLVERS as CONTENT
+from lmg_offline.platform.problems import AudienceError
+from lmg_offline.platform.settings import Settings
+from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
+
+
+def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
+    """
+    Return the application over a database that is migrated.
+
+    Args:
+        engine: Of `store.engine.make_engine`. The caller closes it.
+
+        settings: Defaults to production settings.
+    """
+    settings = settings or Settings()
+    methods = ["GET", "POST"] if settings.dev else ["POST"]
+    auth_executor = Executor(read_sdl("auth.graphql"), auth.RESOLVERS)
+    default_executor = Executor(read_sdl("default.graphql"), CONTENT, bookmarks.RESOLVERS)
+    app = Starlette(
+        routes=[
+            Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings), methods=methods),
+            Route(DEFAULT_PATH, graph_endpoint(default_executor, engine, settings), methods=methods),
+            Route("/healthz", _healthz),
+            *admin_routes,
+        ],
+        exception_handlers={HTTPException: _http_error, Exception: _unexpected},
+    )
+    app.state.engine = engine
+    app.state.settings = settings
+    return app
+
+
+def _healthz(request: Request) -> Response:
+    """Say that the database answers."""
+    engine: Engine = request.app.state.engine
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    return JSONResponse({"status": "ok"})
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or a wrong method in the shape of the Audience API."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    reply = error_reply(AudienceError("HttpError", detail, status, f"lmg-http-{status}"))
+    if isinstance(error, HTTPException):
+        reply.headers.update(error.headers or {})
+    return reply
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    """Answer for a bug: the server's log has the traceback, the caller nothing of it."""
+    return error_reply(AudienceError("InternalError", "The platform failed. Try again later.", 500, "lmg-internal"))

@@ -1,0 +1,209 @@
+"""The two GraphQL endpoints over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+
+from lmg_offline.platform import properties, sessions
+from lmg_offline.platform.audience_api import errors
+from lmg_offline.platform.audience_api.context import RequestContext
+from lmg_offline.platform.audience_api.executor import Executor, Operation
+from lmg_offline.platform.audience_api.graphiql import page
+from lmg_offline.platform.problems import AudienceError
+from lmg_offline.platform.settings import Settings
+from lmg_offline.platform.store.engine import is_transient, writing
+from lmg_offline.protocol import canonical
+from lmg_offline.protocol.replay import (
+    SDK_NAME_HEADER,
+    SDK_VERSION_HEADER,
+    SESSION_HEADER,
+    WRITE_KEY_HEADER,
+)
+
+_TRIES = 8
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the headers of a request say. The repr shows no key and no token."""
+
+    write_key: str | None = field(repr=False)
+    session_token: str | None = field(repr=False)
+    locale: str | None
+    base_url: str
+    sdk: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the body of a request says."""
+
+    operation: Operation
+    variables: Mapping[str, Any] = field(repr=False)
+
+
+def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+    """Return the Starlette endpoint that serves one schema."""
+
+    async def endpoint(request: Request) -> Response:
+        if request.method in ("GET", "HEAD"):
+            return HTMLResponse(page(request.url.path))
+        try:
+            raw = await _body(request, settings.max_body_bytes)
+            return await run_in_threadpool(_answer, executor, engine, settings, request, raw)
+        except AudienceError as error:
+            return error_reply(error)
+
+    return endpoint
+
+
+def error_reply(error: AudienceError) -> Response:
+    """Return an error as HTTP: the body of the real platform, the status it names."""
+    return _reply(error.status_code, canonical.encode(errors.body(error)).encode())
+
+
+def _answer(executor: Executor, engine: Engine, settings: Settings, request: Request, raw: bytes) -> Response:
+    body = _inflated(request.headers.get("content-encoding", ""), raw, settings.max_body_bytes)
+    asked = _asked(executor, body)
+    data = run(executor, engine, settings, _caller(request), asked)
+    content = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":")).encode()
+    if asked.operation.is_mutation:
+        return _reply(200, content)
+    tag = f'"{hashlib.sha256(content).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if _matches(request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=304, headers=headers)
+    return _reply(200, content, headers)
+
+
+def run(executor: Executor, engine: Engine, settings: Settings, caller: Caller, asked: Asked) -> dict[str, Any]:
+    """
+    Run one operation in one transaction, again when another one came between.
+
+    Raises:
+        AudienceError: The request is refused; nothing was changed.
+    """
+    if not asked.operation.is_mutation:
+        with engine.connect() as connection:
+            return _run_once(executor, settings, connection, caller, asked)
+    for _ in range(_TRIES - 1):
+        try:
+            with writing(engine) as connection:
+                return _run_once(executor, settings, connection, caller, asked)
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+    with writing(engine) as connection:
+        return _run_once(executor, settings, connection, caller, asked)
+
+
+def _run_once(
+    executor: Executor, settings: Settings, connection: Connection, caller: Caller, asked: Asked
+) -> dict[str, Any]:
+    found = properties.find_by_write_key(connection, caller.write_key) if caller.write_key else None
+    if found is None:
+        raise errors.write_key_refused()
+    property_, integration_id = found
+    now_ms = time.time_ns() // 1_000_000
+    session = None
+    if caller.session_token:
+        session = sessions.find(connection, property_.id, caller.session_token, now_ms)
+        if session is None:
+            raise errors.session_required()
+    context = RequestContext(
+        connection=connection,
+        property=property_,
+        integration_id=integration_id,
+        session=session,
+        locale=caller.locale,
+        now_ms=now_ms,
+        base_url=caller.base_url,
+        session_ttl_s=settings.session_ttl_s,
+        sdk=caller.sdk,
+    )
+    return executor.run(asked.operation, asked.variables, context)
+
+
+def _caller(request: Request) -> Caller:
+    headers = request.headers
+    name, version = headers.get(SDK_NAME_HEADER), headers.get(SDK_VERSION_HEADER)
+    locale = headers.get("accept-language", "").split(",")[0].split(";")[0].strip().lower()
+    return Caller(
+        headers.get(WRITE_KEY_HEADER),
+        headers.get(SESSION_HEADER),
+        locale or None,
+        str(request.base_url).rstrip("/"),
+        f"{name} {version or ''}".strip() if name else None,
+    )
+
+
+def _asked(executor: Executor, body: bytes) -> Asked:
+    try:
+        given = canonical.decode(body)
+    except ValueError as error:
+        raise errors.malformed(f"The body can't be read: {error}.") from None
+    if not isinstance(given, dict) or not isinstance(given.get("query"), str):
+        raise errors.malformed("The body must be an object with `query`.")
+    variables, name = given.get("variables"), given.get("operationName")
+    if not isinstance(variables, (dict, type(None))) or not isinstance(name, (str, type(None))):
+        raise errors.malformed("`variables` must be an object, `operationName` text.")
+    return Asked(executor.operation(given["query"], name), variables or {})
+
+
+async def _body(request: Request, most: int) -> bytes:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _JSON:
+        raise AudienceError("RequestError", f"The body must be {_JSON}.", 415, "lmg-not-json")
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                raise errors.too_large(f"The body is larger than {most} bytes.")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise errors.malformed("The body was cut off.") from None
+    return b"".join(chunks)
+
+
+def _inflated(encoding: str, raw: bytes, most: int) -> bytes:
+    """Undo gzip, never making more than one byte beyond the limit."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return raw
+        case "gzip":
+            pass
+        case _:
+            raise AudienceError("RequestError", "Only gzip is understood.", 415, "lmg-not-gzip")
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = stream.decompress(raw, most + 1)
+    except zlib.error:
+        raise errors.malformed("The body is not gzip.") from None
+    if len(body) > most:
+        raise errors.too_large(f"The body is larger than {most} bytes.")
+    if not stream.eof or stream.unused_data:
+        raise errors.malformed("The gzip body is cut off, or followed by something else.")
+    return body
+
+
+def _matches(header: str, tag: str) -> bool:
+    tags = (each.strip().removeprefix("W/") for each in header.split(","))
+    return header.strip() == "*" or tag in tags
+
+
+def _reply(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, status, media_type=_JSON, headers={"Cache-Control": "no-store", **(headers or {})})

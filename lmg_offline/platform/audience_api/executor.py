@@ -1,0 +1,135 @@
+"""Runs GraphQL documents: parsed and validated once, bounded, errors as the real platform's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
+
+from lmg_offline.platform.audience_api import limits
+from lmg_offline.platform.audience_api.context import RequestContext
+from lmg_offline.platform.audience_api.errors import query_invalid
+
+Resolvers = Mapping[str, Mapping[str, Callable[..., Any]]]
+
+_MAX_QUERY_CHARS = 64 * 1024
+_CACHED_QUERIES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    One operation of a document that may run.
+
+    Attributes:
+        document: Parsed, valid, within the limits.
+
+        name: Which operation of it.
+
+        is_mutation: Whether it may write.
+    """
+
+    document: DocumentNode
+    name: str | None
+    is_mutation: bool
+
+
+class Executor:
+    """One endpoint's schema with its resolvers. Safe from any thread."""
+
+    def __init__(self, sdl: str, *resolvers: Resolvers) -> None:
+        self.schema = build_schema(sdl)
+        for each in resolvers:
+            _attach(self.schema, each)
+        self._prepare = lru_cache(maxsize=_CACHED_QUERIES)(self._parse_and_validate)
+
+    def operation(self, query: str, name: str | None) -> Operation:
+        """
+        Return the operation of a document that is to run.
+
+        Args:
+            query: The document's text.
+
+            name: Which of its operations; needed when it has several.
+
+        Raises:
+            AudienceError: The document is not valid, or asks for too much.
+        """
+        if len(query) > _MAX_QUERY_CHARS:
+            raise query_invalid(f"The query is longer than {_MAX_QUERY_CHARS} characters.")
+        document, fault = self._prepare(query)
+        if document is None:
+            raise query_invalid(fault or "The query is not valid.")
+        found = [
+            node
+            for node in document.definitions
+            if isinstance(node, OperationDefinitionNode)
+            and (name is None or (node.name is not None and node.name.value == name))
+        ]
+        if len(found) != 1:
+            raise query_invalid("operationName must name one operation of the query.")
+        return Operation(document, name, found[0].operation is OperationType.MUTATION)
+
+    def run(self, operation: Operation, variables: Mapping[str, Any], context: RequestContext) -> dict[str, Any]:
+        """
+        Run an operation and return its data.
+
+        An answer is whole or an error: a field that failed fails the request.
+
+        Raises:
+            AudienceError: The variables don't fit.
+            Exception: What a resolver raised, as it raised it.
+        """
+        result = execute_sync(
+            self.schema,
+            operation.document,
+            context_value=context,
+            variable_values=dict(variables),
+            operation_name=operation.name,
+        )
+        if not isinstance(result, ExecutionResult):
+            raise TypeError("a resolver asked for more than one answer")
+        for error in result.errors or ():
+            raise error.original_error or query_invalid(error.message)
+        return result.data or {}
+
+    def _parse_and_validate(self, query: str) -> tuple[DocumentNode | None, str | None]:
+        try:
+            document = parse(query, max_tokens=limits.MAX_TOKENS)
+            errors = validate(self.schema, document, max_errors=5)
+            fault = errors[0].message if errors else limits.fault(document)
+        except GraphQLError as error:
+            return None, error.message
+        except RecursionError:
+            return None, "The query is nested too deep."
+        return (document, None) if fault is None else (None, fault)
+
+
+def read_sdl(name: str) -> str:
+    """Return the text of one of the schema files of this package."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _attach(schema: GraphQLSchema, resolvers: Resolvers) -> None:
+    for type_name, named in resolvers.items():
+        found = schema.type_map[type_name]
+        if not isinstance(found, GraphQLObjectType):
+            raise TypeError(f"{type_name} has no fields")
+        for name, resolver in named.items():
+            found.fields[name].resolve = resolver
