@@ -14,11 +14,12 @@ from ._core.arguments import (
     check_timeout,
     without_nulls,
 )
+from ._core.known import Known
 from ._core.reads import ReadPort, ReadQuery, WritePort
-from ._core.saved import mark, overlay
+from ._core.saved import mark, overlay, without_dropped
 from .errors import OfflineError
 from .geo import ContentFilter
-from .models import Business, Offer, Page
+from .models import Business, Page
 
 
 class BusinessApi:
@@ -28,6 +29,7 @@ class BusinessApi:
         self._reads = reads
         self._writes = writes
         self._filter = content_filter
+        self._known = Known(reads)
 
     def list(
         self,
@@ -46,7 +48,10 @@ class BusinessApi:
 
         Args:
             limit_to_saved: Only those with an offer this person has bookmarked,
-                bookmarks made on this device and not yet sent included.
+                bookmarks made on this device and not yet sent included: the
+                newest are on top of the first page, beyond `limit`, and with
+                `search` only if their words are known here. With `tags` only
+                what the platform knows is listed.
 
             search: Words to search for.
 
@@ -74,36 +79,42 @@ class BusinessApi:
         if tags is not None:
             variables["tagNames"] = check_texts("tags", tags)
             document = documents.BUSINESS_FEED_BY_TAGS
-        local = self._writes.bookmarks() if limit_to_saved else []
         try:
             answer = self._reads.fetch(
                 ReadQuery("businessFeed", document, without_nulls(variables)), timeout_s=check_timeout(timeout)
             )
         except OfflineError:
-            if not local:
+            if not limit_to_saved or cursor is not None or tags is not None:
                 raise
-            return Page(overlay((), local, self._known_business, self._known_offer), None, True, None)
+            # Asked for only now: the session may have been reset during the wait.
+            found = overlay((), self._writes.bookmarks(), self._known, search=search, complete=False)
+            if not found:
+                raise
+            return Page(found, None, True, None)
         items, following = content.parsed_list(answer.data, "businessFeed", "businesses", content.business)
-        unconfirmed = self._writes.bookmarks()
-        if limit_to_saved and cursor is None:
-            items = overlay(items, unconfirmed, self._known_business, self._known_offer)
+        local = self._writes.bookmarks()
+        if not limit_to_saved:
+            items = tuple(mark(business, local) for business in items)
+        elif cursor is None and tags is None:
+            items = overlay(items, local, self._known, search=search, complete=following is None)
         else:
-            items = tuple(mark(business, unconfirmed) for business in items)
+            items = without_dropped(items, local)
         return Page(items, following, answer.stale, answer.as_of)
 
     def get(self, business_id: str, timeout: float = TIMEOUT_S) -> Business:
-        """Return one business by id or slug. Raises as `list`."""
+        """
+        Return one business by id or slug; offline, as any earlier answer on this device showed it.
+
+        Raises as `list`.
+        """
         variables = {"businessId": check_id("business_id", business_id), **self._filter.variables()}
         del variables["contextGeoArea"]
-        answer = self._reads.fetch(
-            ReadQuery("business", documents.BUSINESS, without_nulls(variables)), timeout_s=check_timeout(timeout)
-        )
+        query = ReadQuery("business", documents.BUSINESS, without_nulls(variables))
+        try:
+            answer = self._reads.fetch(query, timeout_s=check_timeout(timeout))
+        except OfflineError:
+            known = self._known.business(business_id)
+            if known is None:
+                raise
+            return mark(known, self._writes.bookmarks())
         return mark(content.parsed(answer.data, "business", content.business), self._writes.bookmarks())
-
-    def _known_business(self, business_id: str) -> Business | None:
-        found = self._reads.cached_object("business", business_id)
-        return None if found is None else content.parsed({"business": found}, "business", content.business)
-
-    def _known_offer(self, offer_id: str) -> Offer | None:
-        found = self._reads.cached_object("offer", offer_id)
-        return None if found is None else content.parsed({"offer": found}, "offer", content.offer)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from .errors import ValidationError
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
 CIRCLE_CORNERS = 64
+MAX_CIRCLE_LAT = 89.9
 MAX_CORNERS = 1000
+MAX_RADIUS_M = 1_000_000
+MIN_RADIUS_M = 1
 
 Point = tuple[float, float]
 
@@ -25,7 +29,7 @@ class ContentFilter:
 
     def set_ordering_point(self, lat: float | None, lon: float | None = None) -> None:
         """Order by the distance from (lat, lon), in degrees; None clears. Raises ValidationError."""
-        found = None if lat is None else _point("ordering_point", (lat, lon))
+        found = None if lat is None and lon is None else _point("ordering_point", (lat, lon))
         with self._lock:
             self._ordering = found
 
@@ -36,9 +40,12 @@ class ContentFilter:
         The ring is closed and turned anti-clockwise if it is not so yet.
 
         Raises:
-            ValidationError: Fewer than three different points, or one out of range.
+            ValidationError: Fewer than three different points, one out of range,
+                all on one line, or a side longer than 180 degrees.
 
         Source: the platform wants a closed ring, anti-clockwise, as [longitude, latitude].
+        It draws sides on the plane: one across the 180th meridian would mean all
+        the rest of the world, so it is refused.
         """
         ring = None if points is None else _ring(points)
         with self._lock:
@@ -57,10 +64,13 @@ class ContentFilter:
             self.set_context_geo_area(None)
             return
         lat, lon = _point("centre", centre)
-        if not _is_number(radius_m) or not 0 < radius_m <= 1_000_000:  # type: ignore[operator]  # a number here
-            raise ValidationError({"radius_m": ["Give metres, more than 0 and at most 1,000,000."]})
-        ring = [_away(lat, lon, float(radius_m or 0), 2 * math.pi * n / CIRCLE_CORNERS) for n in range(CIRCLE_CORNERS)]
-        if any(abs(corner_lat) > 89.9 or abs(corner_lon) > 180 for corner_lat, corner_lon in ring):
+        if not _is_between(radius_m, MIN_RADIUS_M, MAX_RADIUS_M):
+            raise ValidationError({"radius_m": ["Give metres, from 1 to 1,000,000."]})
+        angle = float(radius_m) / EARTH_RADIUS_M
+        # A corner can lie beyond the pole and look harmless; the centre's distance from it can't.
+        holds_pole = abs(lat) + math.degrees(angle) >= MAX_CIRCLE_LAT
+        ring = [_away(lat, lon, angle, 2 * math.pi * n / CIRCLE_CORNERS) for n in range(CIRCLE_CORNERS)]
+        if holds_pole or any(abs(corner_lon) > 180 for _, corner_lon in ring):
             raise ValidationError({"centre": ["A circle around a pole or the 180th meridian is not possible."]})
         self.set_context_geo_area(ring)
 
@@ -82,9 +92,18 @@ def _ring(points: Sequence[Point]) -> tuple[Point, ...]:
         ring.pop()
     if len(set(ring)) < 3 or len(ring) > MAX_CORNERS:
         raise ValidationError({"points": [f"Give 3 to {MAX_CORNERS} different corners."]})
-    twice_area = sum(
-        here[1] * there[0] - there[1] * here[0] for here, there in zip(ring, [*ring[1:], ring[0]], strict=True)
+    sides = list(zip(ring, [*ring[1:], ring[0]], strict=True))
+    if any(abs(here[1] - there[1]) > 180 for here, there in sides):
+        raise ValidationError(
+            {"points": ["A side is longer than 180 degrees: add a corner to it, or keep off the 180th meridian."]}
+        )
+    # Around the first corner, so that a small ring far from (0, 0) keeps its digits.
+    lat, lon = ring[0]
+    twice_area = math.fsum(
+        (here[1] - lon) * (there[0] - lat) - (there[1] - lon) * (here[0] - lat) for here, there in sides
     )
+    if twice_area == 0:
+        raise ValidationError({"points": ["The corners enclose no area."]})
     if twice_area < 0:
         ring.reverse()
     return (*ring, ring[0])
@@ -94,20 +113,20 @@ def _point(name: str, point: object) -> Point:
     if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
         raise ValidationError({name: ["Give (lat, lon)."]})
     lat, lon = point
-    if not (_is_number(lat) and -90 <= lat <= 90):
+    if not _is_between(lat, -90, 90):
         raise ValidationError({f"{name}.lat": ["Give degrees from -90 to 90."]})
-    if not (_is_number(lon) and -180 <= lon <= 180):
+    if not _is_between(lon, -180, 180):
         raise ValidationError({f"{name}.lon": ["Give degrees from -180 to 180."]})
     return float(lat), float(lon)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_between(value: object, least: float, most: float) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
-def _away(lat: float, lon: float, distance_m: float, bearing: float) -> Point:
-    """Return the point `distance_m` from (lat, lon). Source: great-circle destination, Williams' Formulary."""
-    angle, start = distance_m / EARTH_RADIUS_M, math.radians(lat)
+def _away(lat: float, lon: float, angle: float, bearing: float) -> Point:
+    """Return the point an angle from (lat, lon). Source: great-circle destination, Williams' Formulary."""
+    start = math.radians(lat)
     end = math.asin(math.sin(start) * math.cos(angle) + math.cos(start) * math.sin(angle) * math.cos(bearing))
     turn = math.atan2(
         math.sin(bearing) * math.sin(angle) * math.cos(start), math.cos(angle) - math.sin(start) * math.sin(end)

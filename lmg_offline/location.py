@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from ._core import content, documents
-from ._core.arguments import TIMEOUT_S, check_id, check_limit, check_text, check_timeout, without_nulls
+from ._core.arguments import MAX_LIMIT, TIMEOUT_S, check_id, check_limit, check_text, check_timeout, without_nulls
 from ._core.reads import ReadPort, ReadQuery, WritePort
 from .errors import PlatformError
 from .geo import ContentFilter
@@ -28,18 +30,21 @@ class LocationApi:
 
     def get(self, location_id: str, timeout: float = TIMEOUT_S) -> Location:
         """
-        Return one place.
+        Return one place, wherever it lies.
 
         The real platform has no query for one place, so its list is searched, up
-        to 50 pages of 200.
+        to 50 pages of 200; `timeout` is for all of them together. It is
+        read without the global filter, so that a moving ordering point does not
+        make a new list of it each time: `distance` is None.
 
         Raises:
             PlatformError: There is no such place (404). Else as `list`.
         """
         check_id("location_id", location_id)
-        variables: dict[str, object] = {"limit": 200}
+        deadline = time.monotonic() + check_timeout(timeout)
+        variables: dict[str, object] = {"limit": MAX_LIMIT}
         for _ in range(MAX_PAGES):
-            page = self._page(variables, check_timeout(timeout))
+            page = self._page(variables, max(0.0, deadline - time.monotonic()))
             for found in page:
                 if found.id == location_id:
                     return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from ..errors import ValidationError
 
 MAX_ID = 128
 MAX_LIMIT = 200
 MAX_TEXT = 512
+MAX_TEXTS = 500
+MAX_TIMEOUT_S = 86_400.0
 TIMEOUT_S = 10.0
 
 
@@ -27,10 +30,13 @@ def check_text(name: str, value: object, longest: int = MAX_TEXT) -> str:
 
 
 def check_texts(name: str, values: object) -> list[str]:
-    """Return a list of texts."""
+    """Return a list of at most 500 texts."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValidationError({name: ["Give a list of texts."]})
-    return [check_text(f"{name}.{number}", value, MAX_ID) for number, value in enumerate(values)]
+    found = list(islice(values, MAX_TEXTS + 1))
+    if len(found) > MAX_TEXTS:
+        raise ValidationError({name: [f"Give at most {MAX_TEXTS} texts."]})
+    return [check_text(f"{name}.{number}", value, MAX_ID) for number, value in enumerate(found)]
 
 
 def check_limit(limit: object) -> int:
@@ -41,9 +47,13 @@ def check_limit(limit: object) -> int:
 
 
 def check_timeout(timeout: object) -> float:
-    """Return the timeout in seconds, 0 or more."""
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
-        raise ValidationError({"timeout": ["Give seconds, 0 or more."]})
+    """
+    Return the timeout in seconds, from 0 to a day.
+
+    Source: our choice; the waits of the standard library overflow at the far end.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= MAX_TIMEOUT_S:
+        raise ValidationError({"timeout": [f"Give seconds, from 0 to {MAX_TIMEOUT_S:.0f}."]})
     return float(timeout)
 
 

@@ -33,7 +33,14 @@ def parsed_list(data: object, path: str, name: str, parse: Callable[[Json], T]) 
 
 
 def business(data: Json) -> Business:
-    """Parse a Business."""
+    """Parse a Business; its offers name their places by id, among its own."""
+    places = _each(data["locations"], location)
+    place_of = {place.id: place for place in places}
+
+    def offer_of_business(found: Json) -> Offer:
+        keys = [_text(_object(item)["id"]) for item in _list(found["locations"])]
+        return _offer(found, tuple(place_of[key] for key in keys if key in place_of))
+
     return Business(
         id=_text(data["id"]),
         name=_text(data["name"]),
@@ -43,9 +50,9 @@ def business(data: Json) -> Business:
         desc=_optional(data.get("desc")),
         url=_optional(data.get("url")),
         phone=_optional(data.get("phone")),
-        offers=_each(data["offers"], offer),
+        offers=_each(data["offers"], offer_of_business),
         categories=_each(data["categories"], category),
-        locations=_each(data["locations"], location),
+        locations=places,
         profile_images=_each(data["profileImages"], image),
         logo_standard_images=_each(data["logoStandardImages"], image),
         hero_standard_images=_each(data["heroStandardImages"], image),
@@ -53,7 +60,11 @@ def business(data: Json) -> Business:
 
 
 def offer(data: Json) -> Offer:
-    """Parse an Offer."""
+    """Parse an Offer that carries its places whole."""
+    return _offer(data, _each(data["locations"], location))
+
+
+def _offer(data: Json, places: tuple[Location, ...]) -> Offer:
     return Offer(
         id=_text(data["id"]),
         headline=_text(data["headline"]),
@@ -63,12 +74,12 @@ def offer(data: Json) -> Offer:
         details=_text(data["details"]),
         legal=_optional(data.get("legal")),
         flags=_texts(data["flags"]),
-        is_bookmarked=data["isBookmarked"] is True,
+        is_bookmarked=_flag(data["isBookmarked"]),
         promo_code=_optional(data.get("promoCode")),
         keywords=_texts(data["keywords"]),
-        enabled=data["enabled"] is True,
+        enabled=_flag(data["enabled"]),
         business_id=_text(_object(data["business"])["id"]),
-        locations=_each(data["locations"], location),
+        locations=places,
         hero_images=_each(data["heroImages"], image),
         schedules=_texts(data["schedules"]),
     )
@@ -132,8 +143,8 @@ def collection(data: Json) -> Collection:
         _text(data["slug"]),
         _text(data["name"]),
         _text(data["shortName"]),
-        int(_number(data["priority"])),
-        data["enabled"] is True,
+        _whole(data["priority"]),
+        _flag(data["enabled"]),
         _each(data["heroStandardImages"], image),
         _each(data["iconSmallImages"], image),
         _each(data["iconLargeImages"], image),
@@ -184,6 +195,18 @@ def _optional(found: object) -> str | None:
 def _number(found: object) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise TypeError("a number was due")
+    return found
+
+
+def _whole(found: object) -> int:
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise TypeError("a whole number was due")
+    return found
+
+
+def _flag(found: object) -> bool:
+    if not isinstance(found, bool):
+        raise TypeError("true or false was due")
     return found
 
 

@@ -9,12 +9,15 @@ _ADDRESS = (
 )
 _LOCATION = f"{{ id shareUrl name address {_ADDRESS} business {{ id }} distance url phone }}"
 _CATEGORY = f"{{ id slug shortName name iconSmallImages {_IMAGE} iconLargeImages {_IMAGE} }}"
-_OFFER = (
-    "{ id slug shareUrl headline subhead details legal flags isBookmarked promoCode keywords enabled business { id }"
-    f" locations(orderingGeoPoint: $orderingGeoPoint) {_LOCATION} heroImages {_IMAGE} schedules }}"
+_OFFER_BODY = (
+    "id slug shareUrl headline subhead details legal flags isBookmarked promoCode keywords enabled business { id }"
+    f" heroImages {_IMAGE} schedules locations(orderingGeoPoint: $orderingGeoPoint)"
 )
+_OFFER = f"{{ {_OFFER_BODY} {_LOCATION} }}"
+# Its places are among its business's own, which carry the addresses once: replies are bounded at 1 MiB.
+_OFFER_OF_BUSINESS = f"{{ {_OFFER_BODY} {{ id }} }}"
 _BUSINESS = (
-    f"{{ id shareUrl name shortName slogan desc url phone offers {_OFFER} categories {_CATEGORY}"
+    f"{{ id shareUrl name shortName slogan desc url phone offers {_OFFER_OF_BUSINESS} categories {_CATEGORY}"
     f" locations(orderingGeoPoint: $orderingGeoPoint) {_LOCATION}"
     f" profileImages {_IMAGE} logoStandardImages {_IMAGE} heroStandardImages {_IMAGE} }}"
 )

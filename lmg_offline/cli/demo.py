@@ -11,28 +11,38 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..errors import LMGError
 from .platform import is_missing
 
-KILL_AT = 0.4
+if TYPE_CHECKING:
+    from ..client import Client
+
+KILL_AFTER_SHARE = 0.4
+LOOK_EVERY_S = 0.01
 DRAIN_TIMEOUT_S = 600.0
+STALLED_AFTER_S = 60.0
+SHOWN = 20
+
+
+class DemoError(LMGError):
+    """A part of the demo could not be run; its own words are on stderr."""
 
 
 def add_to(verbs: Any) -> None:
     """Add the verb's words."""
     parser = verbs.add_parser("demo", help="the main job, shown: an offline kiosk, real people, the network is back")
-    parser.add_argument("--people", type=int, default=None, metavar="N", help="only the first N of 7,425")
+    parser.add_argument("--people", type=_people, metavar="N", help="only the first N of 7,425")
     parser.add_argument("--keep", action="store_true", help="leave the data folder, and name it")
     parser.set_defaults(run=run_demo)
 
@@ -41,81 +51,66 @@ def run_demo(arguments: argparse.Namespace) -> int:
     """Run the demo; 0 when everything agrees."""
     if is_missing():
         return 3
-    if arguments.people is not None and arguments.people < 1:
-        print("lmg-offline: --people is 1 or more", file=sys.stderr)
-        return 2
     folder = Path(tempfile.mkdtemp(prefix="lmg-offline-demo-"))
     try:
-        return _Demo(folder, arguments.people).run()
+        return Demo(folder, arguments.people, _say).run()
     finally:
         if arguments.keep:
-            print(f"Kept: {folder}")
+            _say(f"Kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """Promises and log entries that do not agree, by kind; all empty when they do."""
+class Demo:
+    """One run in one folder."""
 
-    lost: list[str]
-    twice: list[str]
-    out_of_order: list[str]
-    mistaken: list[str]
+    def __init__(self, folder: Path, most: int | None, say: Callable[[str], None]) -> None:
+        from .people import load
 
-    @property
-    def any(self) -> bool:
-        """Something does not agree."""
-        return bool(self.lost or self.twice or self.out_of_order or self.mistaken)
-
-
-class _Demo:
-    def __init__(self, folder: Path, most: int | None) -> None:
-        from . import people
-
-        self.folder = folder
-        self.people = people.load(most)
-        self.most = most
-        self.port = _free_port()
+        self._folder = folder
+        self._most = most
+        self._people = load(most)
+        self._port = _free_port()
+        self._say = say
+        self._in_flight = 0
 
     def run(self) -> int:
+        """Do it all; return the exit code."""
+        from .demo_kiosk import LEFT
+
         with self._platform() as facts:
             self._put_content(facts)
-        print(f"1. The network is down. A kiosk serves {len(self.people):,} people.")
+        self._say(f"1. The network is down. People at the kiosk: {len(self._people):,}.")
         self._serve_and_kill(facts)
-        oracle = self._oracle()
-        promised = [line for line in oracle if line["receipt"] is not None]
-        print(f"   {len(promised):,} writes returned, {_queued(self.folder):,} entries are on disk.")
-        print("2. The network is back.")
+        promises = [line for line in self._oracle() if line["call"] != LEFT]
+        self._say(f"   {len(promises):,} writes returned; {self._queued():,} entries wait on its disk.")
+        self._say("2. The network is back.")
         with self._platform() as facts:
             if not self._drain(facts):
                 return 1
-            return self._compare(facts, promised)
+            self._say("3. What the platform has, next to what the file says:")
+            return 0 if self._agrees(facts, promises) else 1
 
     @contextmanager
     def _platform(self) -> Iterator[dict[str, str]]:
         """Run `platform serve --dev` on our port; yield what it announces."""
-        database = f"sqlite:///{self.folder / 'platform.db'}"
-        words = ["platform", "serve", "--dev", "--port", str(self.port), "--database", database]
-        child = subprocess.Popen(
-            [sys.executable, "-m", "lmg_offline.cli.main", *words], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            if not line:
-                raise SystemExit("the platform did not start; see the lines above")
-            yield json.loads(line)
-        finally:
-            child.terminate()
-            child.wait(30)
-            if child.stdout is not None:
-                child.stdout.close()
+        database = f"sqlite:///{self._folder / 'platform.db'}"
+        words = ["platform", "serve", "--dev", "--port", str(self._port), "--database", database]
+        command = [sys.executable, "-m", "lmg_offline.cli.main", *words]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            try:
+                line = child.stdout.readline() if child.stdout is not None else ""
+                if not line:
+                    raise DemoError("the platform did not start; its reason is above")
+                yield json.loads(line)
+            finally:
+                child.terminate()
 
     def _put_content(self, facts: dict[str, str]) -> None:
+        from .admin import Admin
         from .demo_kiosk import OFFERS
 
-        admin = _Admin(facts)
+        admin = Admin(facts["endpoint"], facts["admin_key"])
         for offer_id, business_id in OFFERS:
             admin.put(f"businesses/{business_id}", {"name": business_id.removeprefix("business-").title()})
             headline = offer_id.removeprefix("offer-").title()
@@ -123,173 +118,154 @@ class _Demo:
 
     def _serve_and_kill(self, facts: dict[str, str]) -> None:
         """Let the kiosk serve, kill it part-way, start it again."""
-        child = self._kiosk(facts)
-        while child.poll() is None and len(self._oracle()) < KILL_AT * len(self.people) * 5:
-            time.sleep(0.05)
-        child.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-        child.wait()
-        print(f"   Killed after {len(self._oracle()):,} calls, and started again.")
-        if self._kiosk(facts).wait():
-            raise SystemExit("the kiosk failed; see the lines above")
+        from .demo_kiosk import LEFT
+
+        with self._kiosk(facts) as child:
+            while child.poll() is None and self._lines() < KILL_AFTER_SHARE * 5 * len(self._people):
+                time.sleep(LOOK_EVERY_S)
+            ended = child.poll()
+            child.kill()
+        if ended == 0:
+            self._say("   It was done before it could be killed; with more people it is not.")
+            return
+        if ended is not None:
+            raise DemoError("the kiosk failed; its reason is above")
+        self._in_flight = 1
+        served = sum(line["call"] == LEFT for line in self._oracle())
+        self._say(f"   Killed with SIGKILL after {served:,} of them; it starts again.")
+        with self._kiosk(facts) as child:
+            pass
+        if child.returncode:
+            raise DemoError("the kiosk failed; its reason is above")
 
     def _kiosk(self, facts: dict[str, str]) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "lmg_offline.cli.demo_kiosk"], stdin=subprocess.PIPE, text=True
-        )
-        assert child.stdin is not None
-        job = {"folder": str(self.folder), "endpoint": facts["endpoint"], "write_key": facts["write_key"]}
-        with child.stdin:
-            child.stdin.write(json.dumps({**job, "key": facts["verification_key"], "people": self.most}))
+        job = {
+            "folder": str(self._folder),
+            "endpoint": facts["endpoint"],
+            "write_key": facts["write_key"],
+            "key": facts["verification_key"],
+            "people": self._most,
+        }
+        command = [sys.executable, "-m", "lmg_offline.cli.demo_kiosk"]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+        if child.stdin is not None:
+            # Keys go through a pipe: the words of a command are there for every user to read.
+            child.stdin.write(json.dumps(job))
+            child.stdin.close()
         return child
 
-    def _oracle(self) -> list[dict[str, Any]]:
-        from .demo_kiosk import read_oracle
+    def _lines(self) -> int:
+        from .demo_kiosk import ORACLE
 
-        return read_oracle(self.folder / "oracle.ndjson")
+        path = self._folder / ORACLE
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    def _oracle(self) -> list[dict[str, Any]]:
+        from .demo_kiosk import ORACLE, read_oracle
+
+        return read_oracle(self._folder / ORACLE)
+
+    def _queued(self) -> int:
+        from ..client import Client
+        from .demo_kiosk import JOURNAL
+
+        with Client("", data_dir=self._folder / JOURNAL, sync=False) as client:
+            return client.status().queued
 
     def _drain(self, facts: dict[str, str]) -> bool:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         from ..client import Client
+        from .demo_kiosk import JOURNAL
 
-        columns = (TextColumn("   delivering"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
         started = time.monotonic()
-        with Client(facts["write_key"], endpoint=facts["endpoint"], data_dir=self.folder / "journal") as client:
+        with Client(facts["write_key"], endpoint=facts["endpoint"], data_dir=self._folder / JOURNAL) as client:
             total = client.status().queued
-            with Progress(*columns, disable=not sys.stderr.isatty(), console=_stderr()) as progress:
-                task = progress.add_task("", total=total)
-                while not client.flush(0.5) and time.monotonic() - started < DRAIN_TIMEOUT_S:
-                    progress.update(task, completed=total - client.status().queued)
-                progress.update(task, completed=total - client.status().queued)
-            status, audit = client.status(), client.audit()
+            with _progress(total, self._say) as advance:
+                self._flush(client, total, started, advance)
+            status, audit, explained = client.status(), client.audit(), client.explain()
         took_s = time.monotonic() - started
-        print(f"   {total - status.queued:,} entries sent in {took_s:.1f} s.")
-        if status.queued or status.parked or not audit.adds_up:
-            print(f"   NOT delivered: {status.queued} queued, {status.parked} parked ({status.last_error}).")
+        self._say(f"   {audit.acknowledged:,} entries delivered in {took_s:.1f} s.")
+        if status.queued or status.parked or status.dead_letters or not audit.adds_up:
+            self._say(f"   NOT all: {status.queued:,} queued, {status.parked:,} parked, "
+                      f"{status.dead_letters:,} refused.")  # fmt: skip
+            for sentence in explained[:SHOWN]:
+                self._say(f"   {sentence}")
             return False
         return True
 
-    def _compare(self, facts: dict[str, str], promised: list[dict[str, Any]]) -> int:
+    def _flush(self, client: Client, total: int, started: float, advance: Callable[[int], None]) -> None:
+        """Wait until all is delivered, the time is up, or nothing has moved for too long."""
+        left, moved_at = total, started
+        while not client.flush(LOOK_EVERY_S * 20):
+            queued, now = client.status().queued, time.monotonic()
+            if queued != left:
+                left, moved_at = queued, now
+                advance(total - queued)
+            if now - moved_at > STALLED_AFTER_S or now - started > DRAIN_TIMEOUT_S:
+                return
+        advance(total)
+
+    def _agrees(self, facts: dict[str, str], promises: list[dict[str, Any]]) -> bool:
+        """Print the reports and the verdict."""
         from . import people
+        from .admin import Admin
+        from .demo_check import compare, differences, table
 
-        admin = _Admin(facts)
-        log = admin.all("entries")
-        refused = [row for row in log if row["status"] != "applied"]
+        admin = Admin(facts["endpoint"], facts["admin_key"])
         same = True
-        for by, counted in (("gender", people.by_gender(self.people)), ("age_band", people.by_age_band(self.people))):
-            report = admin.get(f"reports/demographics?by={by}")
+        for title, counted, order in (
+            ("gender", people.by_gender(self._people), people.GENDERS),
+            ("age band", people.by_age_band(self._people), people.BAND_NAMES),
+        ):
+            report = admin.get("reports/demographics", by=title.replace(" ", "_"))
             reported = {row["value"]: row["count"] for row in report["rows"]}
-            same &= _print_report(by, reported, counted, report["total"], report["missing"])
-        same &= report["total"] == len(self.people)
-        findings = compare(promised, log)
-        print(f"3. {len(promised):,} promised, {len(log):,} in the platform's log: "
-              f"{len(log) - len(refused):,} applied, {len(refused):,} refused.")  # fmt: skip
-        print(f"   {len(findings.lost)} lost, {len(findings.twice)} twice, "
-              f"{len(findings.out_of_order)} out of order, {len(findings.mistaken)} mistaken.")  # fmt: skip
-        for name in ("lost", "twice", "out_of_order", "mistaken"):
-            for row in getattr(findings, name)[:20]:
-                print(f"   {name}: {row}")
-        for row in refused[:20]:
-            print(f"   refused: {row['kind']} {row['id']} ({row['code']})")
-        if findings.any or refused or not same:
-            print("   It does NOT agree.")
-            return 1
-        print("   The platform's report equals the one computed from the file.")
-        return 0
+            self._say("")
+            reported["missing"], counted["missing"] = report["missing"], 0
+            same &= table(title, reported, counted, order, self._say)
+        states = {person.user_id: "VERIFIED" if person.is_verified else "IDENTIFIED" for person in self._people}
+        found = {user["user_id"]: user["state"] for user in admin.all("users")}
+        wrong_people = differences(states, found)
+        self._say("")
+        by_state = Counter(found.values()), Counter(states.values())
+        same &= table("state", *by_state, ("IDENTIFIED", "VERIFIED"), self._say)
+        log = admin.all("entries")
+        refused = [f"{row['kind']} {row['id']}: {row['code']}" for row in log if row["status"] != "applied"]
+        findings = compare(promises, log)
+        self._say("")
+        self._say(f"4. {len(promises):,} promised; {len(log):,} sent, {len(log) - len(refused):,} applied, "
+                  f"{len(refused):,} refused.")  # fmt: skip
+        if findings.unpromised[: self._in_flight]:
+            self._say("   One more than promised: on disk when the kill came, before the call returned.")
+        self._say(f"   {len(findings.lost)} lost, {len(findings.twice)} twice, {len(findings.out_of_order)} "
+                  f"out of order; {len(findings.mistaken)} under a wrong person.")  # fmt: skip
+        faults = {**findings.faults(self._in_flight), "refused": refused, "person": wrong_people}
+        for name, lines in faults.items():
+            for line in lines[:SHOWN]:
+                self._say(f"   {name}: {line}")
+        holds = same and not any(faults.values())
+        self._say("   The reports equal those computed from the file." if holds else "   This does NOT agree.")
+        return holds
 
 
-def compare(promised: list[dict[str, Any]], log: list[dict[str, Any]]) -> Findings:
-    """
-    Hold the platform's log against what the kiosk was promised.
+@contextmanager
+def _progress(total: int, say: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
+    """Yield what to call with the number of entries delivered: a bar on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        shown = [0]
 
-    Args:
-        promised: The oracle's lines with a receipt, in the order of the calls.
+        def line(done: int) -> None:
+            if done < total and done - shown[0] >= total / 4:
+                shown[0] = done
+                say(f"   {done:,} of {total:,} entries delivered")
 
-        log: The platform's entries, in the order of application.
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    Returns:
-        Entry ids that are lost, there twice, not in the order of their session,
-        or under another person. An entry that no call promised is the one that
-        was in flight at the kill; it counts as lost-and-found, at most one.
-    """
-    place: dict[str, int] = {}
-    twice = []
-    for number, row in enumerate(log):
-        if row["id"] in place:
-            twice.append(row["id"])
-        place[row["id"]] = number
-    lost, mistaken, out_of_order = [], [], []
-    last: dict[str, tuple[int, int]] = {}
-    for line in promised:
-        entry_id = line["receipt"].split(".", 2)[2]
-        if entry_id not in place:
-            lost.append(entry_id)
-            continue
-        row = log[place[entry_id]]
-        if line["user_id"] is not None and row["user_id"] != line["user_id"]:
-            mistaken.append(entry_id)
-        here = (place[entry_id], row["seq"])
-        before = last.get(row["session_id"])
-        if before is not None and not (before[0] < here[0] and before[1] < here[1]):
-            out_of_order.append(entry_id)
-        last[row["session_id"]] = here
-    known = {line["receipt"].split(".", 2)[2] for line in promised}
-    strangers = [row["id"] for row in log if row["id"] not in known]
-    return Findings(lost, twice + strangers[1:], out_of_order, mistaken)
-
-
-def _print_report(by: str, reported: dict[str, int], counted: dict[str, int], total: int, missing: int) -> bool:
-    from .people import BANDS
-
-    print(f"\n   {by.replace('_', ' '):<12}{'platform':>10}{'file':>10}{'share':>9}")
-    order = [name for _, _, name in BANDS] if by == "age_band" else sorted({*reported, *counted})
-    for value in order:
-        if value in reported or value in counted:
-            left, right = reported.get(value, 0), counted.get(value, 0)
-            mark = "" if left == right else "   <- differs"
-            print(f"   {value:<12}{left:>10,}{right:>10,}{left / total if total else 0:>9.1%}{mark}")
-    print(f"   {'missing':<12}{missing:>10,}{0:>10,}\n")
-    return reported == counted and missing == 0
-
-
-class _Admin:
-    """The Admin API, as far as the demo needs it."""
-
-    def __init__(self, facts: dict[str, str]) -> None:
-        import urllib.request
-
-        self._open = urllib.request.urlopen
-        self._request = urllib.request.Request
-        self._base = facts["endpoint"] + "/admin/v1/"
-        self._headers = {"Authorization": f"Bearer {facts['admin_key']}", "Content-Type": "application/json"}
-
-    def get(self, path: str) -> Any:
-        with self._open(self._request(self._base + path, headers=self._headers), timeout=120) as reply:
-            return json.load(reply)
-
-    def put(self, path: str, body: dict[str, object]) -> None:
-        data = json.dumps(body).encode()
-        request = self._request(self._base + path, data=data, headers=self._headers, method="PUT")
-        with self._open(request, timeout=30):
-            pass
-
-    def all(self, path: str) -> list[dict[str, Any]]:
-        """Return the items of every page."""
-        items: list[dict[str, Any]] = []
-        cursor = ""
-        while True:
-            page = self.get(f"{path}?limit=1000{cursor}")
-            items += page["items"]
-            if page["next_cursor"] is None:
-                return items
-            cursor = f"&cursor={page['next_cursor']}"
-
-
-def _queued(folder: Path) -> int:
-    from ..client import Client
-
-    with Client("", data_dir=folder / "journal", sync=False) as client:
-        return client.status().queued
+    columns = (TextColumn("   delivering"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, width=78)) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def _free_port() -> int:
@@ -297,7 +273,11 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _stderr() -> Any:
-    from rich.console import Console
+def _people(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a number of people, 1 or more")
+    return int(text)
 
-    return Console(stderr=True, width=78)
+
+def _say(line: str) -> None:
+    print(line, flush=True)

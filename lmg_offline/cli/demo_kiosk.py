@@ -17,61 +17,62 @@ from .. import Client
 from ..verification import sign_user_id
 from .people import Person, load
 
+ORACLE = "oracle.ndjson"
+JOURNAL = "journal"
 OFFERS = (("offer-coffee", "business-cafe"), ("offer-skates", "business-rink"), ("offer-books", "business-shop"))
+LEFT = "left"
 
 
 def run(folder: Path, endpoint: str, write_key: str, key: str, people: list[Person]) -> None:
-    """Serve the people that the oracle file does not name as finished."""
-    oracle = folder / "oracle.ndjson"
-    finished = {line["person"] for line in read_oracle(oracle) if line["call"] == "reset"}
+    """Serve the people that the oracle file does not name as having left."""
+    path = folder / ORACLE
+    gone = {line["number"] for line in read_oracle(path) if line["call"] == LEFT}
     today = datetime.now(UTC).date()
-    with oracle.open("a", encoding="utf-8") as file, Client(
-        write_key, endpoint=endpoint, data_dir=folder / "journal", sync=False
-    ) as client:
-        # Killed in the middle of a person: they left the kiosk, the next one starts afresh.
-        client.user.reset_session()
-        for person in people:
-            if person.number not in finished:
-                serve(client, person, file, sign_user_id(key, person.user_id) if person.is_verified else None, today)
+    with path.open("a", encoding="utf-8") as oracle:
+        if oracle.tell():
+            oracle.write("\n")  # ends a line that the kill may have cut
+        with Client(write_key, endpoint=endpoint, data_dir=folder / JOURNAL, sync=False) as client:
+            # Whoever stood here at the kill has left, and is served again from the start.
+            client.user.reset_session()
+            for person in people:
+                if person.number not in gone:
+                    token = sign_user_id(key, person.user_id) if person.is_verified else None
+                    serve(client, person, token, today, oracle)
 
 
-def serve(client: Client, person: Person, oracle: TextIO, token: str | None, today: date) -> None:
+def serve(client: Client, person: Person, token: str | None, today: date, oracle: TextIO) -> None:
     """One person's visit."""
-    note = _Notes(oracle, person.number)
-    note("track", None, client.activity.track("screen_opened", {"screen": "welcome"}).id)
-    note("identify", person.user_id, client.user.identify(person.user_id, token).id)
-    note("update", person.user_id, client.user.update(person.profile(today)).id)
+
+    def note(call: str, receipt_id: str | None, *, anonymous: bool = False) -> None:
+        line = {
+            "number": person.number,
+            "person": person.user_id,
+            "call": call,
+            "receipt": receipt_id,
+            "anonymous": anonymous,
+        }
+        oracle.write(json.dumps(line) + "\n")
+        oracle.flush()
+
+    note("track", client.activity.track("screen_opened", {"screen": "welcome"}).id, anonymous=True)
+    note("identify", client.user.identify(person.user_id, token).id)
+    note("update", client.user.update(person.profile(today)).id)
     offer_id, business_id = OFFERS[person.number % len(OFFERS)]
-    note("track", person.user_id, client.activity.track("offer_viewed", {"offer_id": offer_id}).id)
+    note("track", client.activity.track("offer_viewed", {"offer_id": offer_id}).id)
     if person.is_verified and person.number % 2:
-        note("bookmark", person.user_id, client.offer.bookmark(offer_id, business_id).id)
+        note("bookmark", client.offer.bookmark(offer_id, business_id).id)
     client.user.reset_session()
-    note("reset", None, None)
-
-
-class _Notes:
-    """Writes down a call that has returned; one write a line, so that a kill leaves whole lines."""
-
-    def __init__(self, file: TextIO, person: int) -> None:
-        self._file = file
-        self._person = person
-
-    def __call__(self, call: str, user_id: str | None, receipt_id: str | None) -> None:
-        line = {"person": self._person, "call": call, "user_id": user_id, "receipt": receipt_id}
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+    note(LEFT, None)
 
 
 def read_oracle(path: Path) -> list[dict[str, object]]:
     """Return what was written down; a line that the kill cut is no promise."""
-    if not path.exists():
-        return []
     found = []
-    for line in path.read_text("utf-8").split("\n"):
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
         try:
             found.append(json.loads(line))
         except ValueError:
-            continue  # empty, or cut by the kill and continued by the next line
+            continue  # empty, or cut
     return found
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .output import plain, print_json, print_pairs, print_wrapped
+from .output import fields_of, print_json, print_pairs, print_wrapped
 
-Verb = Callable[[Any, argparse.Namespace], int]
+if TYPE_CHECKING:
+    from ..client import Client
+
+Verb = Callable[["Client", argparse.Namespace], int]
+DEFAULT_APP = "lmg-offline"
 
 
 def add_to(verbs: Any) -> None:
@@ -34,8 +39,9 @@ def add_to(verbs: Any) -> None:
 
 def _add(verbs: Any, name: str, help_text: str, verb: Verb) -> Any:
     parser = verbs.add_parser(name, help=help_text)
-    parser.add_argument("--data-dir", type=Path, help="the journal's folder; default: LMG_DATA_DIR")
-    parser.add_argument("--app-name", default="lmg-offline", help="or the app whose folder it is")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--data-dir", type=Path, metavar="DIR", help="the journal's folder; default: LMG_DATA_DIR")
+    which.add_argument("--app-name", metavar="NAME", help=f"or the app whose folder it is; default: {DEFAULT_APP}")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.set_defaults(run=lambda arguments: _on_journal(verb, arguments))
     return parser
@@ -47,21 +53,22 @@ def _on_journal(verb: Verb, arguments: argparse.Namespace) -> int:
     from .._journal.store import FILE_NAME
     from ..client import Client
 
-    chosen = arguments.data_dir or os.environ.get("LMG_DATA_DIR")
-    folder = folder_of(arguments.app_name, Path(chosen) if chosen else None)
+    # A flag wins over the environment, the name of an app included.
+    chosen = arguments.data_dir or (None if arguments.app_name else os.environ.get("LMG_DATA_DIR"))
+    folder = folder_of(arguments.app_name or DEFAULT_APP, Path(chosen) if chosen else None)
     if not (folder / FILE_NAME).exists():
         print(f"lmg-offline: there is no journal in {folder}; name its folder with --data-dir", file=sys.stderr)
         return 3
-    with Client("", data_dir=folder, app_name=arguments.app_name, sync=False) as client:
+    with Client("", data_dir=folder, sync=False) as client:
         return verb(client, arguments)
 
 
-def run_status(client: Any, arguments: argparse.Namespace) -> int:
+def run_status(client: Client, arguments: argparse.Namespace) -> int:
     """Print the status."""
     status = client.status()
     explained = client.explain()
     if arguments.json:
-        print_json({**plain(status), "explain": explained})  # type: ignore[dict-item]  # a mapping by construction
+        print_json({**fields_of(status), "explain": explained})
         return 0
     age = None if status.oldest_age is None else f"{status.oldest_age:.0f} s"
     print_pairs(
@@ -82,11 +89,11 @@ def run_status(client: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_audit(client: Any, arguments: argparse.Namespace) -> int:
+def run_audit(client: Client, arguments: argparse.Namespace) -> int:
     """Print the audit; 1 when it does not add up."""
     audit = client.audit()
     if arguments.json:
-        print_json({**plain(audit), "adds_up": audit.adds_up})  # type: ignore[dict-item]  # a mapping by construction
+        print_json({**fields_of(audit), "adds_up": audit.adds_up})
     else:
         print_pairs(
             [
@@ -102,7 +109,7 @@ def run_audit(client: Any, arguments: argparse.Namespace) -> int:
     return 0 if audit.adds_up else 1
 
 
-def run_list(client: Any, arguments: argparse.Namespace) -> int:
+def run_list(client: Client, arguments: argparse.Namespace) -> int:
     """Print the lanes that matter and the dead letters."""
     lanes, dead = client.journal.lanes(), client.journal.dead_letters()
     if arguments.json:
@@ -120,7 +127,7 @@ def run_list(client: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_retry(client: Any, arguments: argparse.Namespace) -> int:
+def run_retry(client: Client, arguments: argparse.Namespace) -> int:
     """Queue a dead letter again."""
     receipt_id = client.journal.retry(arguments.entry_id)
     if arguments.json:
@@ -130,7 +137,7 @@ def run_retry(client: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_discard(client: Any, arguments: argparse.Namespace) -> int:
+def run_discard(client: Client, arguments: argparse.Namespace) -> int:
     """Give an entry up."""
     client.journal.discard(arguments.entry_id)
     if arguments.json:
@@ -140,27 +147,40 @@ def run_discard(client: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_export(client: Any, arguments: argparse.Namespace) -> int:
+def run_export(client: Client, arguments: argparse.Namespace) -> int:
     """Write every queued and refused entry, payload and all, to a file of the owner's alone."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if arguments.force else os.O_EXCL) | getattr(os, "O_NOFOLLOW", 0)
+    target: Path = arguments.file
+    rows = [*client.journal.entries(), *client.journal.dead_letters()]
+    text = "".join(json.dumps(fields_of(row), ensure_ascii=False) + "\n" for row in rows)
     try:
-        fd = os.open(arguments.file, flags, 0o600)
+        if not arguments.force:
+            _write_new(target, text)
+        else:
+            # A new file takes the place of the old one: modes and links of the old one have no say.
+            beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+            _write_new(beside, text)
+            beside.replace(target)
     except FileExistsError:
-        print(f"lmg-offline: {arguments.file} exists; give --force to replace it", file=sys.stderr)
+        print(f"lmg-offline: {target} exists; give --force to replace it", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"lmg-offline: {arguments.file} can't be written ({error.strerror})", file=sys.stderr)
+        print(f"lmg-offline: {target} can't be written ({error.strerror})", file=sys.stderr)
         return 3
-    rows = [*client.journal.entries(), *client.journal.dead_letters()]
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
     if arguments.json:
-        print_json({"exported": len(rows), "file": str(arguments.file)})
+        print_json({"exported": len(rows), "file": str(target)})
     else:
-        print(f"{len(rows)} entries written to {arguments.file}; it holds personal data")
+        print(f"{len(rows)} entries written to {target}; it holds personal data")
     return 0
 
 
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, 0600 from the start."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def _without_payload(row: object) -> dict[str, object]:
-    found = plain(row)
-    return {name: value for name, value in found.items() if name != "payload"} if isinstance(found, dict) else {}
+    return {name: value for name, value in fields_of(row).items() if name != "payload"}

@@ -15,7 +15,7 @@ WIDTH = 80
 def plain(value: object) -> object:
     """Return the value as JSON takes it: fields by name, times ISO 8601 in UTC, enums by value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return fields_of(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Enum):
@@ -27,9 +27,16 @@ def plain(value: object) -> object:
     return value
 
 
+def fields_of(value: object) -> dict[str, object]:
+    """Return the fields of a dataclass by name, each as JSON takes it."""
+    if not dataclasses.is_dataclass(value):
+        raise TypeError(f"not a dataclass: {type(value).__name__}")
+    return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+
+
 def print_json(value: object) -> None:
-    """Print one JSON object."""
-    print(json.dumps(plain(value), ensure_ascii=False))
+    """Print one JSON object, in ASCII: whatever the terminal's encoding, it arrives."""
+    print(json.dumps(plain(value)))
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:

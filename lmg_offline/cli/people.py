@@ -10,6 +10,8 @@ from importlib import resources
 
 BANDS = ((0, 12, "under 13"), (13, 17, "13-17"), (18, 24, "18-24"), (25, 34, "25-34"), (35, 44, "35-44"),
          (45, 54, "45-54"), (55, 64, "55-64"), (65, 200, "65+"))  # fmt: skip
+BAND_NAMES = tuple(name for _, _, name in BANDS)
+GENDERS = ("female", "male")
 VERIFIED_EVERY = 3
 
 

@@ -128,6 +128,7 @@ class _Request:
 
     def _apply(self, lane: Lane, what: Apply) -> dict[str, Any]:
         self._state(lane).kept = what.kept
+        self._effects.batch.changed_lanes.add(lane.session_id)
         refused = [found for entry in what.skipped if (found := self._repeated(entry)) is not None]
         conflicts: list[dict[str, Any]] = []
         parked: Parked | None = None

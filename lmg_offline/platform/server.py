@@ -122,8 +122,13 @@ def running(database_url: str | None = None, dev: bool = True, port: int = 0) ->
         try:
             if not ready.wait(_START_WITHIN_S):
                 raise TimeoutError("the platform did not start in time")
-            keys = (facts[name] or "" for name in ("write_key", "verification_key", "admin_key"))
-            yield Running(facts["endpoint"] or "", *keys, engine)
+            yield Running(
+                endpoint=facts["endpoint"] or "",
+                write_key=facts["write_key"] or "",
+                verification_key=facts["verification_key"] or "",
+                admin_key=facts["admin_key"] or "",
+                engine=engine,
+            )
         finally:
             server.should_exit = True
             thread.join(_STOP_WITHIN_S * 2)

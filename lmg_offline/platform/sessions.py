@@ -127,4 +127,4 @@ def issue_token(connection: Connection, session: Session, now_ms: int, ttl_s: in
 
 
 def _session(row: Row[tuple[object, ...]]) -> Session:
-    return Session(**row._mapping)  # type: ignore[arg-type]
+    return Session(**row._mapping)

@@ -33,7 +33,8 @@ def flush(batch: Batch) -> None:
 
 
 def _write_sessions(batch: Batch) -> None:
-    new, old = [], []
+    new: list[dict[str, Any]] = []
+    old: list[dict[str, Any]] = []
     for session_id in sorted(batch.changed_lanes):
         lane = batch.lanes[session_id]
         row = lane.row(batch.property_id)
@@ -43,7 +44,8 @@ def _write_sessions(batch: Batch) -> None:
 
 
 def _write_users(batch: Batch) -> None:
-    new, old = [], []
+    new: list[dict[str, Any]] = []
+    old: list[dict[str, Any]] = []
     for hashed, user in batch.users.items():
         if hashed in batch.seen_users:
             row = {"property_id": batch.property_id, "user_hash": hashed, **asdict(user)}
@@ -139,7 +141,8 @@ def _profile_row(batch: Batch, hashed: int, attribute: str, each: Effective) -> 
 
 
 def _write_log(batch: Batch) -> None:
-    new, old = [], []
+    new: list[dict[str, Any]] = []
+    old: list[dict[str, Any]] = []
     for entry_id, row in batch.new_log.items():
         (old if entry_id in batch.loaded.entry_ids else new).append(row)
     # First the rows that leave their number, so that another entry may have it.

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from graphql import GraphQLResolveInfo
 from sqlalchemy import select
 
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform import ingest, sessions
-from lmg_offline.platform.audience_api.context import RequestContext
+from lmg_offline.platform.audience_api.context import Info, RequestContext
 from lmg_offline.platform.audience_api.errors import malformed, refused, session_required
 from lmg_offline.platform.batch import Touched
 from lmg_offline.platform.effects import Applied, Effects, Stamp
@@ -27,7 +26,7 @@ from lmg_offline.protocol.profile import check_wire
 from lmg_offline.protocol.replay import DEVICE_REFUSED, load_request
 
 
-def replay(_: object, info: GraphQLResolveInfo, device: object, lanes: object) -> dict[str, Any]:
+def replay(_: object, info: Info, device: object, lanes: object) -> dict[str, Any]:
     """Apply the lanes of a device. See `ingest.replay`."""
     context: RequestContext = info.context
     try:
@@ -54,14 +53,14 @@ def replay(_: object, info: GraphQLResolveInfo, device: object, lanes: object) -
         ) from None
 
 
-def create_session(_: object, info: GraphQLResolveInfo) -> dict[str, Any]:
+def create_session(_: object, info: Info) -> dict[str, Any]:
     """Open an anonymous session."""
     context: RequestContext = info.context
     session = sessions.open_session(context.connection, context.property_id, context.integration_id, context.now_ms)
     return _answer(context, session)
 
 
-def extend_session(_: object, info: GraphQLResolveInfo) -> dict[str, Any]:
+def extend_session(_: object, info: Info) -> dict[str, Any]:
     """Give the session a new token, good for the whole span again."""
     context: RequestContext = info.context
     return _answer(context, _session(context))
@@ -69,7 +68,7 @@ def extend_session(_: object, info: GraphQLResolveInfo) -> dict[str, Any]:
 
 def identify_session(
     _: object,
-    info: GraphQLResolveInfo,
+    info: Info,
     externalId: str,
     externalIdSignature: str | None = None,
 ) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def identify_session(
     return _answer(context, session)
 
 
-def update_session_traits(_: object, info: GraphQLResolveInfo, traits: str) -> dict[str, Any]:
+def update_session_traits(_: object, info: Info, traits: str) -> dict[str, Any]:
     """Write traits, given as the text of a JSON object; those that can't be taken become warnings."""
     context: RequestContext = info.context
     session = _session(context)
@@ -109,7 +108,7 @@ def update_session_traits(_: object, info: GraphQLResolveInfo, traits: str) -> d
     return {"traits": _traits(context, session), "warnings": warnings}
 
 
-def get_session_traits(_: object, info: GraphQLResolveInfo) -> dict[str, Any]:
+def get_session_traits(_: object, info: Info) -> dict[str, Any]:
     """Return the profile the session may see."""
     context: RequestContext = info.context
     return {"traits": _traits(context, _session(context)), "warnings": []}

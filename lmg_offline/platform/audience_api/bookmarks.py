@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphql import GraphQLResolveInfo
-
 from lmg_offline.platform.audience_api.auth import write
-from lmg_offline.platform.audience_api.context import RequestContext
+from lmg_offline.platform.audience_api.context import Info, RequestContext
 from lmg_offline.platform.audience_api.errors import session_required
 from lmg_offline.protocol.entries import Kind
 
 
-def create_offer_bookmark(_: object, info: GraphQLResolveInfo, offerId: str) -> bool:
+def create_offer_bookmark(_: object, info: Info, offerId: str) -> bool:
     """Save an offer for the session's user."""
     return _set(info.context, Kind.BOOKMARK, offerId)
 
 
-def delete_offer_bookmark(_: object, info: GraphQLResolveInfo, offerId: str) -> bool:
+def delete_offer_bookmark(_: object, info: Info, offerId: str) -> bool:
     """Take a saved offer back."""
     return _set(info.context, Kind.UNBOOKMARK, offerId)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass
 
+from graphql import GraphQLResolveInfo
 from sqlalchemy import Connection
 
 from lmg_offline.platform.properties import Property
@@ -67,3 +68,6 @@ class RequestContext:
     def verified(self) -> bool:
         """Whether the session's user proved who they are."""
         return self.session is not None and self.session.state == "verified"
+
+
+Info = GraphQLResolveInfo[RequestContext]

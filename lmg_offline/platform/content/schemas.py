@@ -69,7 +69,7 @@ class AddressSchema(Schema):
     region = _text(load_default=None, allow_none=True)
     country = _text(load_default="")
     area = fields.List(fields.List(fields.Float()), load_default=None, allow_none=True)
-    name_short = _text(load_default=None, allow_none=True)
+    name_short = _text(load_default="")
     timezone = _text(load_default="UTC")
 
 
