@@ -111,9 +111,7 @@ class Client:
         if config.sync:
             from ._transport.http import HttpTransport
 
-            self._transport = HttpTransport(
-                config.endpoint, config.write_key, deadline_s=config.request_deadline_s
-            )
+            self._transport = HttpTransport(config.endpoint, config.write_key, deadline_s=config.request_deadline_s)
             self._runner = Runner(
                 self._journal,
                 outbox,

@@ -73,8 +73,6 @@ class CollectionBusinessApi:
             ReadQuery("collectionBusinesses", documents.COLLECTION_BUSINESSES, without_nulls(variables)),
             timeout_s=check_timeout(timeout),
         )
-        items, following = content.parsed_list(
-            answer.data, "collection.businessFeed", "businesses", content.business
-        )
+        items, following = content.parsed_list(answer.data, "collection.businessFeed", "businesses", content.business)
         local = self._writes.bookmarks()
         return Page(tuple(mark(item, local) for item in items), following, answer.stale, answer.as_of)

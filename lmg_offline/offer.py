@@ -55,9 +55,7 @@ class OfferApi:
         chosen = {bookmark.offer_id: bookmark.saved for bookmark in self._writes.bookmarks()}
         return mark_offer(found, chosen)
 
-    def bookmark(
-        self, offer_id: str, business_id: str | None = None, location_ids: Sequence[str] = ()
-    ) -> Receipt:
+    def bookmark(self, offer_id: str, business_id: str | None = None, location_ids: Sequence[str] = ()) -> Receipt:
         """
         Save an offer for the current person; on disk, and visible here, when this returns.
 
@@ -69,15 +67,11 @@ class OfferApi:
         """
         return self._choose(offer_id, business_id, location_ids, saved=True)
 
-    def unbookmark(
-        self, offer_id: str, business_id: str | None = None, location_ids: Sequence[str] = ()
-    ) -> Receipt:
+    def unbookmark(self, offer_id: str, business_id: str | None = None, location_ids: Sequence[str] = ()) -> Receipt:
         """Drop a saved offer. As `bookmark`."""
         return self._choose(offer_id, business_id, location_ids, saved=False)
 
-    def _choose(
-        self, offer_id: str, business_id: str | None, location_ids: Sequence[str], *, saved: bool
-    ) -> Receipt:
+    def _choose(self, offer_id: str, business_id: str | None, location_ids: Sequence[str], *, saved: bool) -> Receipt:
         check_id("offer_id", offer_id)
         if business_id is not None:
             check_id("business_id", business_id)

@@ -104,9 +104,7 @@ class MemoryPlatform:
         }
         return Replayed(load_reply(reply))
 
-    def query(
-        self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float
-    ) -> QueryOutcome:
+    def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """No content lives here."""
         return Retry("no content")
 

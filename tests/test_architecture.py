@@ -62,7 +62,11 @@ def test_tools_need_nothing_but_python() -> None:
     """tools/dev.py runs without the project's environment."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(ROOT / "tools" / "dev.py")], capture_output=True, text=True, check=False, env=env
+        [sys.executable, "-I", "-S", str(ROOT / "tools" / "dev.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
     )
 
     assert (2, True) == (done.returncode, "tools/dev.py demo" in done.stderr)

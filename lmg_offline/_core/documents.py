@@ -28,8 +28,7 @@ _COLLECTION = (
 _CURSOR = "cursor { previous next }"
 
 BUSINESS = (
-    "query Business($businessId: ID!, $orderingGeoPoint: [Float!])"
-    f" {{ business(businessId: $businessId) {_BUSINESS} }}"
+    f"query Business($businessId: ID!, $orderingGeoPoint: [Float!]) {{ business(businessId: $businessId) {_BUSINESS} }}"
 )
 BUSINESS_FEED = (
     "query BusinessFeed($q: String, $bookmarkedOffersOnly: Boolean, $contextGeoArea: [[Float!]!],"
@@ -41,9 +40,7 @@ BUSINESS_FEED = (
 BUSINESS_FEED_BY_TAGS = BUSINESS_FEED.replace("$limit: Int)", "$limit: Int, $tagNames: [String!])").replace(
     "limit: $limit)", "limit: $limit, tagNames: $tagNames)"
 )
-OFFER = (
-    f"query Offer($offerId: ID!, $orderingGeoPoint: [Float!]) {{ offer(offerId: $offerId) {_OFFER} }}"
-)
+OFFER = f"query Offer($offerId: ID!, $orderingGeoPoint: [Float!]) {{ offer(offerId: $offerId) {_OFFER} }}"
 LOCATION_FEED = (
     "query LocationFeed($contextGeoArea: [[Float!]!], $orderingGeoPoint: [Float!], $cursor: String, $limit: Int)"
     " { locationFeed(contextGeoArea: $contextGeoArea, orderingGeoPoint: $orderingGeoPoint, cursor: $cursor,"

@@ -53,9 +53,7 @@ class ReadPort(Protocol):
 class WritePort(Protocol):
     """Journals what reading namespaces write."""
 
-    def bookmark(
-        self, offer_id: str, business_id: str | None, location_ids: list[str], saved: bool
-    ) -> Receipt:
+    def bookmark(self, offer_id: str, business_id: str | None, location_ids: list[str], saved: bool) -> Receipt:
         """Journal a bookmark (saved) or its removal, visible here at once."""
         ...
 

@@ -205,8 +205,7 @@ class Desk:
             lane_id = position >> LANE_SHIFT
             written = self._journal.append_to(connection, lane_id, kind, body)
             connection.exec_driver_sql(
-                "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ?"
-                " WHERE position = ?",
+                "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ? WHERE position = ?",
                 (row[1], *row[4:7], digest_of(written.position, row[1], kind, row[4], body), written.position),
             )
             connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))

@@ -291,9 +291,7 @@ class Journal:
         low, high = lane_id << LANE_SHIFT, (lane_id << LANE_SHIFT) + SEQ_MASK
         now = self._clock.wall_ms()
         for table in ("entries", "dead_letters"):
-            found = rows(
-                connection, f"SELECT position FROM {table} WHERE position BETWEEN ? AND ?", (low, high)
-            )
+            found = rows(connection, f"SELECT position FROM {table} WHERE position BETWEEN ? AND ?", (low, high))
             note_removed(connection, [row[0] for row in found], "forgotten", now)
             connection.exec_driver_sql(f"DELETE FROM {table} WHERE position BETWEEN ? AND ?", (low, high))
             if found:

@@ -130,9 +130,7 @@ class Outbox:
         return self._store.run(apply)
 
     def _record_lane(self, connection: Connection, result: LaneResult, now: int, total: Recorded) -> Recorded:
-        lane = LaneRow(
-            *rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (result.lane_id,))[0]
-        )
+        lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (result.lane_id,))[0])
         low = lane.lane_id << LANE_SHIFT
         current = scalar(connection, "SELECT current_lane FROM device") == lane.lane_id
         refused = self._bury(connection, lane, result, now)
@@ -160,15 +158,11 @@ class Outbox:
         nobody: tuple[int, ...] = ()
         identified = verified = rejected = nobody
         released = 0
-        settles = (
-            lane.identify_position is not None and lane.acked_position < lane.identify_position <= result.through
-        )
+        settles = lane.identify_position is not None and lane.acked_position < lane.identify_position <= result.through
         if settles and result.state in ("identified", "verified"):
             event = Event.PROVED if result.state == "verified" else Event.ACCEPTED
             _, state = transition(AudienceState(lane.state), event)
-            connection.exec_driver_sql(
-                "UPDATE lanes SET state = ? WHERE lane_id = ?", (state.value, lane.lane_id)
-            )
+            connection.exec_driver_sql("UPDATE lanes SET state = ? WHERE lane_id = ?", (state.value, lane.lane_id))
             if event is Event.PROVED:
                 verified = (lane.lane_id,)
                 released = self._release(connection, lane.user_id)
@@ -229,9 +223,7 @@ class Outbox:
         """The identify itself was refused for good: the app goes on as nobody, in a session of its own."""
         self._journal.renew(connection, lane)
 
-    def _park(
-        self, connection: Connection, lane: LaneRow, result: LaneResult, now: int, current: bool
-    ) -> None:
+    def _park(self, connection: Connection, lane: LaneRow, result: LaneResult, now: int, current: bool) -> None:
         connection.exec_driver_sql(
             "UPDATE lanes SET parked_at = ?, parked_code = ?, parked_message = ? WHERE lane_id = ?",
             (now, result.parked_code, result.parked_message, lane.lane_id),
@@ -284,9 +276,11 @@ class Outbox:
     def drop_session_token(self, lane_id: int) -> None:
         """The platform no longer takes the session's token: the next replay asks for a new one."""
         self._store.run(
-            lambda connection: connection.exec_driver_sql(
-                "UPDATE lanes SET session_token = NULL WHERE lane_id = ?", (lane_id,)
-            ).rowcount
+            lambda connection: (
+                connection.exec_driver_sql(
+                    "UPDATE lanes SET session_token = NULL WHERE lane_id = ?", (lane_id,)
+                ).rowcount
+            )
         )
 
     def fork(self, lane_ids: list[int], *, now_ms: int) -> None:
@@ -376,11 +370,13 @@ class Outbox:
     def learn_boot(self, boot_id: str, booted_at: int) -> None:
         """Keep when this boot began on the platform's time line, for entries sent after the next one."""
         self._store.run(
-            lambda connection: connection.exec_driver_sql(
-                "INSERT INTO boots (boot_id, booted_at) VALUES (?, ?)"
-                " ON CONFLICT (boot_id) DO UPDATE SET booted_at = excluded.booted_at",
-                (boot_id, booted_at),
-            ).rowcount,
+            lambda connection: (
+                connection.exec_driver_sql(
+                    "INSERT INTO boots (boot_id, booted_at) VALUES (?, ?)"
+                    " ON CONFLICT (boot_id) DO UPDATE SET booted_at = excluded.booted_at",
+                    (boot_id, booted_at),
+                ).rowcount
+            ),
             single=True,
         )
 
@@ -400,22 +396,24 @@ class Outbox:
     def save_sync(self, saved: SavedSync) -> None:
         """Remember the sync's state. Atomic, one row."""
         self._store.run(
-            lambda connection: connection.exec_driver_sql(
-                "UPDATE sync_state SET endpoint = ?, write_key_digest = ?, failures = ?, not_before_at = ?,"
-                " floor_until_at = ?, suspended_code = ?, suspended_message = ?, last_synced_at = ?,"
-                " last_error = ?, settings = ?",
-                (
-                    saved.endpoint,
-                    saved.write_key_digest,
-                    saved.failures,
-                    saved.not_before_at,
-                    saved.floor_until_at,
-                    saved.suspended_code,
-                    saved.suspended_message,
-                    saved.last_synced_at,
-                    saved.last_error,
-                    saved.settings,
-                ),
-            ).rowcount,
+            lambda connection: (
+                connection.exec_driver_sql(
+                    "UPDATE sync_state SET endpoint = ?, write_key_digest = ?, failures = ?, not_before_at = ?,"
+                    " floor_until_at = ?, suspended_code = ?, suspended_message = ?, last_synced_at = ?,"
+                    " last_error = ?, settings = ?",
+                    (
+                        saved.endpoint,
+                        saved.write_key_digest,
+                        saved.failures,
+                        saved.not_before_at,
+                        saved.floor_until_at,
+                        saved.suspended_code,
+                        saved.suspended_message,
+                        saved.last_synced_at,
+                        saved.last_error,
+                        saved.settings,
+                    ),
+                ).rowcount
+            ),
             single=True,
         )

@@ -41,9 +41,7 @@ class ReadCache:
 
     def get(self, lane_id: int, key: str) -> CachedAnswer | None:
         """Return the kept answer, or None."""
-        found = self._store.read(
-            "SELECT body, etag, as_of FROM cache WHERE lane_id = ? AND key = ?", (lane_id, key)
-        )
+        found = self._store.read("SELECT body, etag, as_of FROM cache WHERE lane_id = ? AND key = ?", (lane_id, key))
         return CachedAnswer(*found[0]) if found else None
 
     def put(self, lane_id: int, key: str, answer: CachedAnswer, *, settles_bookmarks_through: int | None) -> bool:

@@ -185,9 +185,7 @@ class Store:
     def _connect(self, engine: Engine) -> None:
         with engine.connect() as probe:
             migrations.upgrade(probe, self.path, self.clock)
-        self._writer: Connection | None = open_writer(
-            engine, wal=location.is_local(self.folder), durable=self.durable
-        )
+        self._writer: Connection | None = open_writer(engine, wal=location.is_local(self.folder), durable=self.durable)
         self._reader: Connection | None = open_reader(engine)
 
     def _stop(self) -> None:
@@ -208,9 +206,7 @@ class Store:
     def _under_lock_checked(self, work: Callable[[Connection], None]) -> None:
         self._under_lock(work)
         if self._wal_bytes() > CHECKPOINT_EVERY_BYTES:
-            self._under_lock(
-                lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            )
+            self._under_lock(lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
 
     def _under_lock(self, work: Callable[[Connection], object]) -> None:
         with self._use:

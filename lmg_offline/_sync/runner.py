@@ -291,9 +291,7 @@ class Runner:
         log.warning("journal is a copy; going on as a new device", extra={"lanes": len(lane_ids)})
         self._events.emit("forked", reason=reason)
 
-    def _tell(
-        self, batches: list[LaneBatch], reply: Reply, results: list[LaneResult], recorded: Recorded
-    ) -> None:
+    def _tell(self, batches: list[LaneBatch], reply: Reply, results: list[LaneResult], recorded: Recorded) -> None:
         lanes = {batch.lane.lane_id: batch.lane for batch in batches}
         for lane_id in recorded.identified:
             self._events.emit("identified", session_id=lanes[lane_id].session_id)
@@ -315,9 +313,7 @@ class Runner:
         for lane in reply.lanes:
             for refusal in lane.refused:
                 if refusal.id in buried:
-                    self._events.emit(
-                        "dead_letter", entry_id=refusal.id, code=refusal.code, message=refusal.message
-                    )
+                    self._events.emit("dead_letter", entry_id=refusal.id, code=refusal.code, message=refusal.message)
             for conflict in lane.conflicts:
                 self._events.emit(
                     "conflict", session_id=lane.session_id, seq=conflict.seq, attributes=list(conflict.attributes)
@@ -328,9 +324,7 @@ class Runner:
             self._journal.store.checkpoint()
             self._events.emit("synced", acknowledged=recorded.acknowledged)
 
-    def _ended(
-        self, outcome: schedule.Outcome, *, reached: bool, reply: Reply | None = None
-    ) -> None:
+    def _ended(self, outcome: schedule.Outcome, *, reached: bool, reply: Reply | None = None) -> None:
         """Count the attempt, set the next one's time, remember both over a restart, tell who waits."""
         before = self._memory.state
         self._memory.state = state = schedule.after(before, outcome, self._clock.monotonic_s(), self._jitter)
@@ -367,9 +361,7 @@ class Runner:
             self._memory.known_boot = boot_id
 
     def _now(self) -> Now:
-        return Now(
-            self._clock.wall_ms(), self._clock.boot_id(), self._clock.since_boot_ms(), self._outbox.boots()
-        )
+        return Now(self._clock.wall_ms(), self._clock.boot_id(), self._clock.since_boot_ms(), self._outbox.boots())
 
     def _load(self) -> None:
         """Take up where the last process stopped, unless the endpoint or key is another now."""

@@ -119,8 +119,7 @@ class Session:
     def bookmarks(self) -> list[LocalBookmark]:
         """Return the current person's bookmarks that no list of the platform has confirmed."""
         return [
-            LocalBookmark(row.offer_id, row.business_id, row.location_ids, row.saved)
-            for row in self._cache.bookmarks()
+            LocalBookmark(row.offer_id, row.business_id, row.location_ids, row.saved) for row in self._cache.bookmarks()
         ]
 
     def recent_terms(self) -> list[str]:
@@ -161,9 +160,7 @@ class Session:
         if receipt == "acknowledged":
             return AudienceState(state)
         if receipt == "refused":
-            found = self._journal.store.read(
-                "SELECT code, message FROM dead_letters WHERE position = ?", (position,)
-            )
+            found = self._journal.store.read("SELECT code, message FROM dead_letters WHERE position = ?", (position,))
             return IdentifyRejected(*found[0]) if found else None
         if receipt in FINAL_STATES:
             return IdentifyRejected(receipt, "the identify was given up before it was sent")

@@ -66,9 +66,7 @@ class DeadlineRunner:
                 raise DeadlineExceeded
             if self._jobs is None:
                 self._jobs = queue.SimpleQueue()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._jobs,), name=self._name, daemon=True
-                )
+                self._thread = threading.Thread(target=_serve, args=(self._jobs,), name=self._name, daemon=True)
                 self._thread.start()
             self._jobs.put(job)  # type: ignore[arg-type]  # the queue carries jobs of every result type
             self._current = job  # type: ignore[assignment]

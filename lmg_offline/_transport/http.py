@@ -79,9 +79,7 @@ class HttpTransport:
         found = self._exchange(self._replays, "/graph/auth", headers, body, self._deadline_s)
         return found if isinstance(found, Retry) else _replay_outcome(*found)
 
-    def query(
-        self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float
-    ) -> QueryOutcome:
+    def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """Send a query. See `Transport.query`."""
         headers = dict(self._headers)
         if session_token:
@@ -91,9 +89,7 @@ class HttpTransport:
         if not self._query_turn.acquire(timeout=max(0.0, deadline_s)):
             return Retry("earlier reads are still waiting for the platform")
         try:
-            found = self._exchange(
-                self._queries, "/graph/default", headers, body, min(deadline_s, self._deadline_s)
-            )
+            found = self._exchange(self._queries, "/graph/default", headers, body, min(deadline_s, self._deadline_s))
         finally:
             self._query_turn.release()
         return found if isinstance(found, Retry) else _query_outcome(*found)

@@ -63,9 +63,7 @@ class Transport(Protocol):
         """Send a replay request's JSON body and return what came of it."""
         ...
 
-    def query(
-        self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float
-    ) -> QueryOutcome:
+    def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """Send a query's JSON body to the content endpoint."""
         ...
 

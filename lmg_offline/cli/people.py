@@ -55,9 +55,7 @@ def load(most: int | None = None) -> list[Person]:
     text = resources.files("lmg_offline.cli").joinpath("data/slid.csv").read_text("utf-8")
     people = []
     for row in csv.DictReader(text.splitlines()):
-        traits: dict[str, object] = {
-            name: float(row[name]) for name in ("education", "wages") if row[name] != "NA"
-        }
+        traits: dict[str, object] = {name: float(row[name]) for name in ("education", "wages") if row[name] != "NA"}
         if row["language"] != "NA":
             traits["language"] = row["language"]
         people.append(Person(int(row[""]), row["sex"], int(row["age"]), traits))

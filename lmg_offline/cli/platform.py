@@ -28,9 +28,7 @@ def add_to(verbs: Any) -> None:
     serve.add_argument("--dev", action="store_true", help="make one property on first use, and serve GraphiQL")
     serve.add_argument("--workers", type=_workers, default=1, help="processes that answer; default: %(default)s")
     _add_database(serve, _serve)
-    made = inner.add_parser("property", help="make a property").add_subparsers(
-        dest="how", required=True, metavar="HOW"
-    )
+    made = inner.add_parser("property", help="make a property").add_subparsers(dest="how", required=True, metavar="HOW")
     create = made.add_parser("create", help="make one, and show its keys this one time")
     create.add_argument("name", metavar="NAME", help="what people call it")
     _add_database(create, _create)

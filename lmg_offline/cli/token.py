@@ -43,9 +43,7 @@ def run_sign(arguments: argparse.Namespace) -> int:
 def run_check(arguments: argparse.Namespace) -> int:
     """Say whether a token is valid, and if not, why."""
     key = VerificationKey.parse(arguments.key, message=arguments.message)
-    verdict = check_token(
-        [key], arguments.user_id, arguments.token, now=datetime.now(UTC), max_age_s=arguments.max_age
-    )
+    verdict = check_token([key], arguments.user_id, arguments.token, now=datetime.now(UTC), max_age_s=arguments.max_age)
     if arguments.json:
         print_json({"valid": verdict.ok, "code": verdict.code, "message": verdict.message})
     else:

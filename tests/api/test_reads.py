@@ -187,7 +187,9 @@ def test_offline_without_anything_known_is_an_error() -> None:
 def test_one_business_and_one_offer_show_own_bookmarks() -> None:
     """Wherever an offer is shown, it is shown as this person last chose."""
     writes = ScriptedWrites([DROPPED])
-    shown = BusinessApi(ScriptedReads([{"business": business("b1", offer("o1", True))}]), writes, ContentFilter()).get("b1")
+    shown = BusinessApi(ScriptedReads([{"business": business("b1", offer("o1", True))}]), writes, ContentFilter()).get(
+        "b1"
+    )
     one = OfferApi(ScriptedReads([{"offer": offer("o1", True)}]), writes, ContentFilter()).get("o1")
 
     assert (False, False) == (shown.offers[0].is_bookmarked, one.is_bookmarked)

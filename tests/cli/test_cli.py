@@ -84,9 +84,7 @@ def test_no_journal_is_exit_3_and_makes_none(capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.parametrize("words", [["status"], ["audit"], ["queue", "list"]])
-def test_what_people_read_fits_80_columns(
-    capsys: pytest.CaptureFixture[str], folder: Path, words: list[str]
-) -> None:
+def test_what_people_read_fits_80_columns(capsys: pytest.CaptureFixture[str], folder: Path, words: list[str]) -> None:
     """In a terminal of the old width."""
     code, out, _ = run(capsys, *words, "--data-dir", folder)
     lines = [line for line in out.splitlines() if str(folder.parent)[:20] not in line]

@@ -47,9 +47,7 @@ NOW_S = 1000.0
             ScheduleState(1, NOW_S + 30.0, NOW_S + 30.0, "no-key"),
             id="suspended",
         ),
-        pytest.param(
-            ScheduleState(2, suspended="no-key"), Done(), ScheduleState(), id="the key is accepted again"
-        ),
+        pytest.param(ScheduleState(2, suspended="no-key"), Done(), ScheduleState(), id="the key is accepted again"),
     ],
 )
 def test_after(state: ScheduleState, outcome: Outcome, expected: ScheduleState) -> None:

@@ -57,11 +57,15 @@ class Admin:
         """Put two businesses with an offer and a place each, and a collection."""
         for number, name in ((1, "Cafe"), (2, "Rink")):
             self.ask("PUT", f"categories/cat-{number}", {"name": f"Category {number}"})
-            self.ask("PUT", f"businesses/b{number}", {"name": name, "categories": [f"cat-{number}"], "tags": [f"t{number}"]})
+            self.ask(
+                "PUT", f"businesses/b{number}", {"name": name, "categories": [f"cat-{number}"], "tags": [f"t{number}"]}
+            )
             self.ask("PUT", f"locations/l{number}", {"business_id": f"b{number}", "name": f"{name} place",
                                                      "latitude": 49.0 + number, "longitude": -119.0})  # fmt: skip
             self.ask("PUT", f"offers/o{number}", {"business_id": f"b{number}", "headline": f"{name} offer"})
-        self.ask("PUT", "collections/c1", {"name": "All", "tags": ["x"], "filter": {"tags": ["t2"]}, "business_ids": ["b1"]})
+        self.ask(
+            "PUT", "collections/c1", {"name": "All", "tags": ["x"], "filter": {"tags": ["t2"]}, "business_ids": ["b1"]}
+        )
 
 
 def client_of(platform: Running, folder: object, **settings: Any) -> Client:

@@ -71,7 +71,13 @@ def test_an_update_after_identify_with_the_same_call(client: Client, platform: R
 
     assert client.flush(20)
     found = Admin(platform).user("UNIQUE_USER_ID")
-    expected = {"name": "Joe", "email": "joe@example.com", "birthday": None, "gender": None, "traits": {"tier": "silver"}}
+    expected = {
+        "name": "Joe",
+        "email": "joe@example.com",
+        "birthday": None,
+        "gender": None,
+        "traits": {"tier": "silver"},
+    }
     assert expected == found["profile"]
     assert [session_id] == [session["session_id"] for session in found["sessions"]]
 

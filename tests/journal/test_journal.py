@@ -74,9 +74,7 @@ def test_two_clients_of_a_process_share_one_writer(tmp_path: Path) -> None:
 def test_threads_share_commits_and_lose_nothing(tmp_path: Path) -> None:
     """Sixteen threads: every number once, no gap."""
     journal = open_journal(tmp_path / "j")
-    threads = [
-        threading.Thread(target=lambda: [journal.append("track", "{}") for _ in range(50)]) for _ in range(16)
-    ]
+    threads = [threading.Thread(target=lambda: [journal.append("track", "{}") for _ in range(50)]) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -16,9 +16,7 @@ from lmg_offline._core.schedule import Retry, Split, Suspend
 from lmg_offline._transport.http import HttpTransport
 from lmg_offline._transport.port import Answer, DeviceRefused, Refused, Replayed, SessionExpired
 
-REPLY = {
-    "data": {"replay": {"protocol": 1, "time": 1, "settings": {"bookmarking": "enabled"}, "lanes": []}}
-}
+REPLY = {"data": {"replay": {"protocol": 1, "time": 1, "settings": {"bookmarking": "enabled"}, "lanes": []}}}
 
 
 @contextmanager
@@ -213,8 +211,9 @@ def test_a_large_body_is_compressed_and_the_headers_are_sent() -> None:
         pytest.param(reply("304 Not Modified", b"", 'ETag: "v"'), Answer(None, '"v"'), id="still holds"),
         pytest.param(reply("401 No", error(401, "09-65-002")), SessionExpired(), id="expired session"),
         pytest.param(reply("404 No", error(404, "not-found")), Refused(404, "not-found", "why"), id="refused"),
-        pytest.param(reply("403 No", b"", kind="text/plain"), Refused(403, None, "the write key was refused"),
-                     id="403"),
+        pytest.param(
+            reply("403 No", b"", kind="text/plain"), Refused(403, None, "the write key was refused"), id="403"
+        ),
     ],
 )
 def test_every_answer_to_a_query(answer: Callable[..., None], expected: object) -> None:
