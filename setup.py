@@ -24,7 +24,7 @@ PLATFORM = [
 ]
 DEV = [
     "build>=1.2",
-    "coverage>=7.6",
+    "coverage>=7.10",
     "httpx>=0.28",
     "hypothesis>=6.120",
     "import-linter>=2.1",

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 def test_importing_the_package_imports_none_of_its_dependencies() -> None:
     """They are loaded when a Client is made."""
     code = (
-        "import sys, lmg_offline; heavy = ('sqlalchemy', 'urllib3', 'marshmallow', 'platformdirs', 'lmg_offline.platform');"
+        "import sys, lmg_offline;"
+        "heavy = ('sqlalchemy', 'urllib3', 'marshmallow', 'platformdirs', 'lmg_offline.platform');"
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -42,7 +42,10 @@ def test_without_extras_the_sdk_works(wheel: Path, tmp_path: Path) -> None:
     """A client writes, the command shows it, and the platform says what it needs."""
     scripts = install(tmp_path / "env", str(wheel))
     journal = str(tmp_path / "journal")
-    code = f"from lmg_offline import Client\nwith Client('wk', data_dir={journal!r}, sync=False) as c: c.activity.track('x')"
+    code = (
+        "from lmg_offline import Client\n"
+        f"with Client('wk', data_dir={journal!r}, sync=False) as client: client.activity.track('x')"
+    )
     subprocess.run([scripts / "python", "-c", code], check=True, env=CLEAN, cwd=tmp_path)
     status = [scripts / "lmg-offline", "status", "--json", "--data-dir", journal]
     found = json.loads(subprocess.run(status, check=True, capture_output=True, env=CLEAN, cwd=tmp_path).stdout)
@@ -54,8 +57,8 @@ def test_without_extras_the_sdk_works(wheel: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_with_the_extra_the_platform_serves(wheel: Path, tmp_path: Path) -> None:
-    """Its first line names the endpoint and the keys; it stops when asked."""
+def test_with_the_extra_the_platform_serves_and_the_demo_runs(wheel: Path, tmp_path: Path) -> None:
+    """Its first line names the endpoint and the keys; it stops when asked. The demo's people come along."""
     scripts = install(tmp_path / "env", f"lmg-offline[platform] @ {wheel.as_uri()}")
     words = ["platform", "serve", "--dev", "--port", "0", "--database", f"sqlite:///{tmp_path / 'platform.db'}"]
     child = subprocess.Popen(
@@ -69,3 +72,8 @@ def test_with_the_extra_the_platform_serves(wheel: Path, tmp_path: Path) -> None
 
     assert {"endpoint", "write_key", "verification_key", "admin_key"} == set(facts)
     assert 0 == code
+
+    demo = [scripts / "lmg-offline", "demo", "--people", "5"]
+    shown = subprocess.run(demo, capture_output=True, text=True, env=CLEAN, cwd=tmp_path, check=False)
+
+    assert 0 == shown.returncode, shown.stdout + shown.stderr

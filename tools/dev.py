@@ -2,14 +2,18 @@
 """
 Everything a developer runs, on a fresh machine, with the standard library alone.
 
-    python3 tools/dev.py demo          the main job, shown
-    python3 tools/dev.py test [...]    linters, types, import rules, tests, coverage; more words go to pytest
+    python3 tools/dev.py demo [...]    the main job, shown; more words go to lmg-offline demo
+    python3 tools/dev.py test [...]    linters, types, import rules, tests, coverage; with more
+                                       words: pytest alone, and the words go to it
     python3 tools/dev.py lint          the first three of these
     python3 tools/dev.py wheel         build a wheel into dist/
 
-`--python PATH` before the verb takes another interpreter, with an environment
-of its own. The environment is made in .venv, and again when setup.py or
-pyproject.toml have changed.
+`--python 3.12` (a version, a name or a path), right before or after the verb,
+takes another interpreter, with an environment of its own. The environment is
+made in .venv, and brought up to date when setup.py or pyproject.toml have changed.
+
+Exit codes: 0 it holds; 1 it does not; 2 the call is wrong; 3 the environment
+can't be made.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
+VERBS = ("demo", "test", "lint", "wheel")
 
 
 def stop(sentence: str) -> None:
@@ -32,23 +37,44 @@ def stop(sentence: str) -> None:
     raise SystemExit(3)
 
 
-def environment(python: str) -> Path:
+def version_of(python: str) -> tuple[int, ...] | None:
+    """Return (major, minor) of an interpreter, or None when it does not run."""
+    question = "import sys; print(*sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-c", question], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return tuple(int(part) for part in done.stdout.split()) if done.returncode == 0 else None
+
+
+def chosen(name: str | None) -> str:
+    """Return the interpreter to use, checked."""
+    python = sys.executable
+    if name is not None:
+        python = shutil.which(f"python{name}") or shutil.which(name) or name
+    version = version_of(python)
+    if version is None:
+        stop(f"There is no Python called {name or python} here; name one with --python.")
+    elif version < OLDEST:
+        wanted, found = (".".join(str(part) for part in parts) for parts in (OLDEST, version))
+        stop(f"lmg_offline needs Python {wanted} or newer; {python} is {found}. Name another with --python.")
+    return python
+
+
+def environment(name: str | None) -> Path:
     """Return the interpreter of the project's environment, made or renewed if need be."""
-    named = "" if python == sys.executable else "-" + hashlib.sha256(python.encode()).hexdigest()[:8]
-    folder = ROOT / f".venv{named}"
+    python = chosen(name)
+    folder = ROOT / (".venv" if name is None else f".venv-{hashlib.sha256(python.encode()).hexdigest()[:8]}")
     binary = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = hashlib.sha256(
-        b"".join((ROOT / name).read_bytes() for name in ("setup.py", "pyproject.toml")) + str(ROOT).encode()
-    ).hexdigest()
     stamp = folder / "installed"
-    if binary.exists() and stamp.exists() and stamp.read_text() == wanted:
+    described = b"".join((ROOT / file).read_bytes() for file in ("setup.py", "pyproject.toml"))
+    wanted = hashlib.sha256(described + str(ROOT).encode()).hexdigest()
+    works = binary.exists() and (version_of(str(binary)) or (0,)) >= OLDEST
+    if works and stamp.exists() and stamp.read_text() == wanted:
         return binary
-    print(f"making the environment in {folder.name} ...", file=sys.stderr)
-    if subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode:
-        stop("This Python has no venv module; install it (on Debian: apt-get install python3-venv) and run again.")
-    shutil.rmtree(folder, ignore_errors=True)
-    if subprocess.run([python, "-m", "venv", str(folder)], check=False).returncode:
-        stop(f"The environment could not be made in {folder}; see the lines above.")
+    print(f"preparing the environment in {folder.name} ...", file=sys.stderr)
+    if not works:
+        make(python, folder)
     pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if subprocess.run([*pip, "-e", f"{ROOT}[platform,dev]"], check=False).returncode:
         stop("pip could not install the project; see the lines above.")
@@ -56,12 +82,21 @@ def environment(python: str) -> Path:
     return binary
 
 
-def run(label: str, command: list[str], **extra: str) -> int:
-    """Run one command, print how it ended and how long it took."""
+def make(python: str, folder: Path) -> None:
+    """Make an empty environment."""
+    if subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode:
+        stop("This Python has no venv module; install it (on Debian: apt-get install python3-venv) and run again.")
+    shutil.rmtree(folder, ignore_errors=True)
+    if subprocess.run([python, "-m", "venv", str(folder)], check=False).returncode:
+        stop(f"The environment could not be made in {folder}; see the lines above.")
+
+
+def run(label: str, command: list[str]) -> int:
+    """Run one command, print how it ended and how long it took; 0 or 1."""
     started = time.monotonic()
-    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **extra}, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
     print(f"[{label}] {'ok' if code == 0 else f'exit {code}'} in {time.monotonic() - started:.1f} s", flush=True)
-    return code
+    return int(code != 0)
 
 
 def lint(python: Path) -> int:
@@ -78,30 +113,38 @@ def test(python: Path, words: list[str]) -> int:
     """Run everything that must hold; a part of the tests alone when words are given."""
     if words:
         return run("pytest", [str(python), "-m", "pytest", *words])
+    started = time.monotonic()
     failed = lint(python)
     for old in ROOT.glob(".coverage*"):
         old.unlink()
     coverage = [str(python), "-m", "coverage"]
     failed = max(failed, run("pytest", [*coverage, "run", "-m", "pytest", "-q"]))
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
-    return max(failed, run("coverage", [*coverage, "report"]))
+    failed = max(failed, run("coverage", [*coverage, "report"]))
+    verdict = "something does not hold" if failed else "all of it holds"
+    print(f"[test] {verdict}; {time.monotonic() - started:.1f} s", flush=True)
+    return failed
+
+
+def without_python(words: list[str]) -> tuple[str | None, list[str]]:
+    """Take `--python NAME` from before or after the verb; the words for pytest are left alone."""
+    for place in (0, 1):
+        if words[place : place + 1] == ["--python"] and len(words) > place + 1:
+            return words[place + 1], words[:place] + words[place + 2 :]
+    return None, words
 
 
 def main(words: list[str]) -> int:
     """Do what the words say; return the exit code."""
-    python = sys.executable
-    if words[:1] == ["--python"] and len(words) > 1:
-        python, words = shutil.which(words[1]) or words[1], words[2:]
-    elif sys.version_info < OLDEST:
-        stop(f"lmg_offline needs Python {OLDEST[0]}.{OLDEST[1]} or newer; this is {sys.version.split()[0]}.")
+    name, words = without_python(words)
     verb, rest = (words[0], words[1:]) if words else ("", [])
-    if verb not in ("demo", "test", "lint", "wheel"):
-        print(__doc__, file=sys.stderr)
-        return 2
-    binary = environment(python)
+    if verb not in VERBS:
+        asked = verb in ("-h", "--help", "help")
+        print(__doc__, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
+    binary = environment(name)
     if verb == "demo":
-        demo = [str(binary), "-m", "lmg_offline.cli.main", "demo", *rest]
-        return subprocess.run(demo, cwd=ROOT, check=False).returncode
+        return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
     if verb == "wheel":
@@ -110,4 +153,8 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    raise SystemExit(code)

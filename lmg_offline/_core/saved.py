@@ -35,9 +35,18 @@ def mark_offer(offer: Offer, chosen: dict[str, bool]) -> Offer:
     return replace(offer, is_bookmarked=chosen.get(offer.id, offer.is_bookmarked))
 
 
+def latest(local: Iterable[LocalBookmark]) -> list[LocalBookmark]:
+    """Return the last choice for each offer, oldest first."""
+    found: dict[str, LocalBookmark] = {}
+    for bookmark in local:
+        found.pop(bookmark.offer_id, None)
+        found[bookmark.offer_id] = bookmark
+    return list(found.values())
+
+
 def without_dropped(businesses: Sequence[Business], local: Sequence[LocalBookmark]) -> tuple[Business, ...]:
     """Return saved businesses, marked, without those that lost their last saved offer on this device."""
-    dropped = {bookmark.offer_id for bookmark in local if not bookmark.saved}
+    dropped = {bookmark.offer_id for bookmark in latest(local) if not bookmark.saved}
     kept = (mark(business, local) for business in businesses)
     return tuple(
         business
@@ -72,7 +81,7 @@ def overlay(
             on it has no other saved offers, whatever older answers say.
     """
     kept = list(without_dropped(businesses, local))
-    for bookmark in local:
+    for bookmark in latest(local):
         if bookmark.saved:
             kept = _with(kept, bookmark, local, known, search, complete)
     return tuple(kept)
@@ -86,21 +95,22 @@ def _with(
     search: str | None,
     complete: bool,
 ) -> list[Business]:
-    if any(offer.id == bookmark.offer_id and offer.is_bookmarked for business in kept for offer in business.offers):
+    if any(offer.id == bookmark.offer_id for business in kept for offer in business.offers):
         return kept
-    offer = known.offer(bookmark.offer_id) or Offer(bookmark.offer_id, "", business_id=bookmark.business_id)
-    offer = replace(offer, is_bookmarked=True)
-    business_id = bookmark.business_id or offer.business_id or ""
+    offer = known.offer(bookmark.offer_id)
+    business_id = bookmark.business_id or (offer.business_id if offer is not None else None) or ""
+    owner = (known.business(business_id) if business_id else None) or Business(business_id, "")
+    offer = offer or next((found for found in owner.offers if found.id == bookmark.offer_id), None)
+    offer = replace(offer or Offer(bookmark.offer_id, "", business_id=bookmark.business_id), is_bookmarked=True)
     for number, business in enumerate(kept):
         if business_id and business.id == business_id:
             return [*kept[:number], replace(business, offers=(*business.offers, offer)), *kept[number + 1 :]]
-    found = (known.business(business_id) if business_id else None) or Business(business_id, "")
     others = tuple(
         replace(other, is_bookmarked=other.is_bookmarked and not complete)
-        for other in found.offers
+        for other in owner.offers
         if other.id != offer.id
     )
-    found = mark(replace(found, offers=(offer, *others)), local)
+    found = mark(replace(owner, offers=(offer, *others)), local)
     return [found, *kept] if search is None or _has_words(found, search) else kept
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from sqlalchemy import Engine, text
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lmg_offline.platform.admin_api import routes as admin_routes
+from lmg_offline.platform.admin_api.replies import Problem, problem_reply
 from lmg_offline.platform.audience_api import auth, bookmarks
 from lmg_offline.platform.audience_api.endpoint import error_reply, graph_endpoint
 from lmg_offline.platform.audience_api.executor import Executor, read_sdl
@@ -55,15 +58,20 @@ def _healthz(request: Request) -> Response:
 
 
 def _http_error(request: Request, error: Exception) -> Response:
-    """Answer an unknown path or a wrong method in the shape of the Audience API."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = error.detail if isinstance(error, HTTPException) else ""
-    reply = error_reply(AudienceError("HttpError", detail, status, f"lmg-http-{status}"))
-    if isinstance(error, HTTPException):
-        reply.headers.update(error.headers or {})
+    """Answer an unknown path or a wrong method, in the shape of the API that was asked."""
+    if not isinstance(error, HTTPException):
+        return _unexpected(request, error)
+    reply = _error(request, "HttpError", error.detail, error.status_code, f"lmg-http-{error.status_code}")
+    reply.headers.update(error.headers or {})
     return reply
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     """Answer for a bug: the server's log has the traceback, the caller nothing of it."""
-    return error_reply(AudienceError("InternalError", "The platform failed. Try again later.", 500, "lmg-internal"))
+    return _error(request, "InternalError", "The platform failed. Try again later.", 500, "lmg-internal")
+
+
+def _error(request: Request, name: str, message: str, status: int, message_id: str) -> Response:
+    if request.url.path.startswith("/admin"):
+        return problem_reply(Problem(status, HTTPStatus(status).phrase, message))
+    return error_reply(AudienceError(name, message, status, message_id))

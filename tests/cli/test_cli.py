@@ -6,15 +6,12 @@ import json
 import stat
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lmg_offline.cli import demo
 from lmg_offline.cli.main import main
-from lmg_offline.cli.people import birthday, by_age_band, by_gender, load
 from lmg_offline.verification import VerificationKey, sign_user_id
 from tests.fakes import Rig
 
@@ -83,6 +80,19 @@ def test_no_journal_is_exit_3_and_makes_none(capsys: pytest.CaptureFixture[str],
     assert not (tmp_path / "nothing").exists()
 
 
+def test_a_flag_wins_over_the_environment(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LMG_DATA_DIR names the journal, unless a flag does."""
+    monkeypatch.setenv("LMG_DATA_DIR", str(folder))
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder.parent / "elsewhere"))
+
+    assert 0 == run(capsys, "status")[0]
+    assert 3 == run(capsys, "status", "--app-name", "another-app")[0]
+    assert 3 == run(capsys, "status", "--data-dir", folder.parent)[0]
+    assert 2 == run(capsys, "status", "--data-dir", folder, "--app-name", "both")[0]
+
+
 @pytest.mark.parametrize("words", [["status"], ["audit"], ["queue", "list"]])
 def test_what_people_read_fits_80_columns(capsys: pytest.CaptureFixture[str], folder: Path, words: list[str]) -> None:
     """In a terminal of the old width."""
@@ -129,65 +139,34 @@ def test_an_export_is_the_owners_alone_and_replaces_nothing(
     assert 3 == len([json.loads(line) for line in file.read_text("utf-8").splitlines()])
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
     assert 2 == run(capsys, "queue", "export", file, "--data-dir", folder)[0]
-    assert run_json(capsys, "queue", "export", file, "--force", "--data-dir", folder)["exported"] == 3
+    file.chmod(0o644)
+    assert 3 == run_json(capsys, "queue", "export", file, "--force", "--data-dir", folder)["exported"]
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+    assert [file, folder] == sorted(tmp_path.iterdir())
+    assert 3 == run(capsys, "queue", "export", tmp_path / "no" / "folder", "--data-dir", folder)[0]
 
 
-def test_the_demo_agrees_with_itself(capfd: pytest.CaptureFixture[str]) -> None:
-    """Offline, killed, replayed, compared: over the first people of the file."""
-    code = main(["demo", "--people", "120"])
-    out = capfd.readouterr().out
+def test_tokens_are_made_without_a_database(tmp_path: Path) -> None:
+    """A server that signs loads none of the journal's packages."""
+    code = (
+        "import sys; from lmg_offline.cli.main import main; main(sys.argv[1:]);"
+        "print([n for n in ('sqlalchemy', 'marshmallow', 'urllib3', 'platformdirs') if n in sys.modules])"
+    )
+    words = [sys.executable, "-c", code, "token", "sign", "--key", KEY, "ann"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
 
-    assert 0 == code, out
-    assert "0 lost, 0 twice, 0 out of order, 0 mistaken." in out
-    assert [] == [line for line in out.splitlines() if len(line) > 80]
-
-
-LOG = [
-    {"id": "a", "session_id": "s", "seq": 1, "user_id": None},
-    {"id": "b", "session_id": "s", "seq": 2, "user_id": "ann"},
-]
+    assert [sign_user_id(KEY, "ann"), "[]"] == done.stdout.split("\n")[:2]
 
 
-def promise(*ids: str) -> list[dict[str, Any]]:
-    users = {"a": None, "b": "ann"}
-    return [{"receipt": f"1.1.{name}", "user_id": users.get(name)} for name in ids]
+def test_a_reader_that_leaves_early_is_no_traceback(folder: Path) -> None:
+    """`lmg-offline queue list | head -1` ends quietly."""
+    words = [sys.executable, "-m", "lmg_offline.cli.main", "queue", "list", "--data-dir", str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.close()
+        said = child.stderr.read()
 
-
-@pytest.mark.parametrize(
-    ("promised", "log", "wrong"),
-    [
-        pytest.param(promise("a", "b"), LOG, set(), id="all well"),
-        pytest.param(promise("a"), LOG, set(), id="one in flight at the kill"),
-        pytest.param(promise("a", "b", "c"), LOG, {"lost"}, id="lost"),
-        pytest.param(promise("a", "b"), [*LOG, LOG[0]], {"twice", "out_of_order"}, id="twice"),
-        pytest.param(promise("a", "b"), LOG[::-1], {"out_of_order"}, id="out of order"),
-        pytest.param(promise("a", "b"), [LOG[0], {**LOG[1], "user_id": "bob"}], {"mistaken"}, id="mistaken"),
-        pytest.param([], LOG, {"twice"}, id="two that nobody promised"),
-    ],
-)
-def test_the_demos_comparison_can_fail(promised: list[Any], log: list[Any], wrong: set[str]) -> None:
-    """Each kind of difference is found."""
-    findings = demo.compare(promised, log)
-
-    assert wrong == {name for name in ("lost", "twice", "out_of_order", "mistaken") if getattr(findings, name)}
-    assert findings.any is bool(wrong)
-
-
-def test_a_report_that_differs_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
-    """The differing row is shown, and the answer is no."""
-    assert not demo._print_report("gender", {"male": 1}, {"male": 2}, 2, 0)
-    assert "differs" in capsys.readouterr().out
-
-
-def test_the_people_of_the_file() -> None:
-    """7,425, counted by an independent reading of the columns."""
-    people = load()
-    text = (Path(demo.__file__).parent / "data" / "slid.csv").read_text("utf-8")
-
-    assert 7425 == len(people)
-    assert {"female": text.count('"Female"'), "male": text.count('"Male"')} == by_gender(people)
-    assert 7425 == sum(by_age_band(people).values())
-    assert date(2023, 2, 28) == birthday(1, date(2024, 2, 29))
+    assert (3, "") == (child.returncode, said)
 
 
 def test_the_command_says_its_version() -> None:

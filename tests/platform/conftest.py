@@ -1,23 +1,44 @@
-"""A platform over a SQLite file of its own, and a device to send to it."""
+"""
+A platform over a database of its own, and a device to send to it.
+
+SQLite, unless LMG_TEST_POSTGRESQL_URL names a PostgreSQL database, whose
+schema `public` is thrown away before each test.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from kiosk import Kiosk, Site
+from sqlalchemy import create_engine, text
 
 from lmg_offline.platform.properties import Keys
 from lmg_offline.platform.server import running
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def database_url(tmp_path: Path) -> str:
+    """An empty database."""
+    url = os.environ.get("LMG_TEST_POSTGRESQL_URL")
+    if url is None:
+        return f"sqlite:///{tmp_path / 'platform.db'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def site(database_url: str) -> Iterator[Site]:
     """A running platform with one property."""
     with (
-        running(f"sqlite:///{tmp_path / 'platform.db'}") as platform,
+        running(database_url) as platform,
         httpx.Client(base_url=platform.endpoint, trust_env=False, timeout=30) as http,
     ):
         keys = Keys(platform.write_key, platform.verification_key, platform.admin_key)

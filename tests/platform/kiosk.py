@@ -32,9 +32,8 @@ class Site:
 
     def post(self, path: str, body: object, **headers: str) -> Response:
         """Post JSON with the write key."""
-        return self.http.post(
-            path, json=body, headers={"X-Integration-Write-Key": self.keys.write_key, **headers}
-        )
+        sent = {"X-Integration-Write-Key": self.keys.write_key, "Content-Type": "application/json", **headers}
+        return self.http.post(path, content=json.dumps(body).encode(), headers=sent)
 
     def ask(self, path: str, query: str, token: str | None = None, **variables: object) -> dict[str, Any]:
         """Run a GraphQL document and return the whole body."""

@@ -257,7 +257,7 @@ def test_a_verified_user_is_erased_everywhere(site: Site, kiosk: Kiosk) -> None:
     kiosk.one(
         [
             identify(1, "ann-1", verify=True, profile={"name": "Marked Secret"}, age_ms=9000),
-            track(2, "seen", age_ms=8000),
+            track(2, "marked_view", age_ms=8000),
             bookmark(3, "offer-1", age_ms=7000),
         ],
         token=site.token("ann-1"),
@@ -272,7 +272,7 @@ def test_a_verified_user_is_erased_everywhere(site: Site, kiosk: Kiosk) -> None:
     goes_on = other.one([track(3, "later", lane="s2", age_ms=0)], session="s2", after=position(2, session="s2"))
 
     assert ("ok", "anonymous", []) == (reply["status"], reply["state"], reply["refused"])
-    assert not any(text in held(site) for text in ("ann-1", "Marked", "seen", "offer-1"))
+    assert not any(text in held(site) for text in ("ann-1", "Marked", "marked_view", "offer-1"))
     assert 1 == len(site.rows(tables.tombstones))
     assert ("ok", "anonymous") == (goes_on["status"], goes_on["state"])
     assert 4 == len(site.log("s1"))

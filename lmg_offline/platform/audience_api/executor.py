@@ -106,7 +106,8 @@ class Executor:
         if not isinstance(result, ExecutionResult):
             raise TypeError("a resolver asked for more than one answer")
         for error in result.errors or ():
-            raise error.original_error or query_invalid(error.message)
+            cause = error.original_error
+            raise query_invalid(error.message) if cause is None or isinstance(cause, GraphQLError) else cause
         return result.data or {}
 
     def _parse_and_validate(self, query: str) -> tuple[DocumentNode | None, str | None]:
