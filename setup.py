@@ -14,13 +14,13 @@ if VERSION is None:
 
 # Why each is here: docs/dependencies.md.
 PLATFORM = [
-    "alembic>=1.14",
+    "alembic>=1.17",
     "apispec>=6.8",
-    "graphql-core>=3.2.5",
+    "graphql-core>=3.3",
     "httptools>=0.6.4",
     "rich>=13.9",
-    "starlette>=0.45",
-    "uvicorn>=0.34",
+    "starlette>=1.0",
+    "uvicorn>=0.40",
 ]
 DEV = [
     "build>=1.2",

@@ -72,6 +72,13 @@ class ReadCache:
                 (lane_id, lane_id, MAX_ANSWERS),
             )
             if settles_bookmarks_through is not None:
+                # Older answers still show these offers as they were: better not known than wrong.
+                connection.exec_driver_sql(
+                    "DELETE FROM cache WHERE lane_id = ? AND key <> ? AND EXISTS (SELECT 1 FROM bookmarks b"
+                    " WHERE b.lane_id = cache.lane_id AND b.position <= ?"
+                    " AND instr(cache.body, '\"' || b.offer_id || '\"'))",
+                    (lane_id, key, settles_bookmarks_through),
+                )
                 connection.exec_driver_sql(
                     "DELETE FROM bookmarks WHERE lane_id = ? AND position <= ?",
                     (lane_id, settles_bookmarks_through),

@@ -10,14 +10,13 @@ Source: sqlite.org/wal.html, "the WAL-reset bug", and howtocorrupt.html.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from .._support.clock import Clock
 from .._support.filelock import FileLock
@@ -25,11 +24,12 @@ from .._support.log import log
 from ..errors import ClientClosed, JournalCorrupt, JournalLocked
 from . import location, migrations
 from .commits import GroupCommit
-from .engine import driver_connection, engine_for, mapped, open_reader, open_writer, rows, scalar
+from .engine import engine_for, mapped, open_reader, open_writer, rows, scalar
 
 T = TypeVar("T")
 
 FILE_NAME = "journal.db"
+LOCK_NAME = "journal.lock"
 LOCK_TIMEOUT_S = 10.0
 CHECKPOINT_EVERY_BYTES = 4 * 1024 * 1024
 
@@ -49,7 +49,9 @@ class Store:
         self._wal = folder / (FILE_NAME + "-wal")
         self._users = 0
         self._undurable = False
-        self._commits: GroupCommit
+        self._closed = False
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None
         self._start()
 
     @classmethod
@@ -80,6 +82,7 @@ class Store:
             if self._users:
                 return
             self._open.pop(os.path.realpath(self.folder), None)
+            self._closed = True
             self._stop()
 
     def run(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
@@ -92,12 +95,12 @@ class Store:
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one query on the reading connection and return every row."""
         with mapped(self.path), self._reader_lock:
-            return rows(self._connected(self._reader), sql, parameters)
+            return rows(self._reading(), sql, parameters)
 
     def read_with(self, work: Callable[[Connection], T]) -> T:
         """Run several queries that see one state of the journal."""
         with mapped(self.path), self._reader_lock:
-            connection = self._connected(self._reader)
+            connection = self._reading()
             connection.exec_driver_sql("BEGIN")
             try:
                 return work(connection)
@@ -107,7 +110,7 @@ class Store:
     def version(self) -> int:
         """Return a number that changes when any connection has written, this process's writer included."""
         with mapped(self.path), self._reader_lock:
-            return int(scalar(self._connected(self._reader), "PRAGMA data_version"))
+            return int(scalar(self._reading(), "PRAGMA data_version"))
 
     @property
     def writes(self) -> int:
@@ -150,14 +153,17 @@ class Store:
         with mapped(self.path):
             self._commits.run(sync, single=True)
 
-    def _start(self) -> None:
+    def _fresh_locks(self) -> None:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
         self._written = threading.Condition()  # guards _writes; waiters of wait_for_write sleep on it
-        self._writes = 0
         # _use guards the writing connection: held with the operating-system lock, by the leader alone.
         self._use = threading.Lock()
         self._commits = GroupCommit(self._under_lock_checked)
-        self._lock = FileLock(self.folder / "journal.lock")
+
+    def _start(self) -> None:
+        self._writes = 0
+        self._fresh_locks()
+        self._lock = FileLock(self.folder / LOCK_NAME)
         if not self._lock.acquire(LOCK_TIMEOUT_S):
             self._lock.close()
             raise JournalLocked(f"another process holds the journal {self.path}; call again")
@@ -166,9 +172,9 @@ class Store:
                 migrations.create(self.path, self.clock)
             elif self.path.stat().st_size == 0:
                 raise JournalCorrupt(f"{self.path} is empty: it was damaged; move it aside")
-            engine = engine_for(self.path)
-            with mapped(self.path):
-                self._connect(engine)
+            with mapped(self.path), engine_for(self.path).connect() as probe:
+                migrations.upgrade(probe, self.path, self.clock)
+                self._open_writer()
         except BaseException:
             self._lock.close()
             raise
@@ -182,26 +188,38 @@ class Store:
             lambda connection: connection.exec_driver_sql("PRAGMA synchronous=FULL") and None, single=True
         )
 
-    def _connect(self, engine: Engine) -> None:
-        with engine.connect() as probe:
-            migrations.upgrade(probe, self.path, self.clock)
-        self._writer: Connection | None = open_writer(engine, wal=location.is_local(self.folder), durable=self.durable)
-        self._reader: Connection | None = open_reader(engine)
+    def _open_writer(self) -> Connection:
+        self._writer = open_writer(engine_for(self.path), wal=location.is_local(self.folder), durable=self.durable)
+        return self._writer
 
     def _stop(self) -> None:
         if self._lock.acquire(LOCK_TIMEOUT_S):
             with self._use, self._reader_lock:
-                for connection in (self._reader, self._writer):
-                    if connection is not None:
-                        connection.close()
-                self._reader = self._writer = None
+                self._disconnect()
             self._lock.release()
         self._lock.close()
 
-    def _connected(self, connection: Connection | None) -> Connection:
-        if connection is None:
+    def _disconnect(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._reader = self._writer = None
+
+    def _reading(self) -> Connection:
+        """Return the reading connection, opened anew after a fork. Called with _reader_lock held."""
+        self._check_open()
+        if self._reader is None:
+            self._reader = open_reader(engine_for(self.path))
+        return self._reader
+
+    def _writing(self) -> Connection:
+        """Return the writing connection, opened anew after a fork. Called with _use and the file lock held."""
+        self._check_open()
+        return self._writer or self._open_writer()
+
+    def _check_open(self) -> None:
+        if self._closed:
             raise ClientClosed("the client was closed; open a new one")
-        return connection
 
     def _under_lock_checked(self, work: Callable[[Connection], None]) -> None:
         self._under_lock(work)
@@ -210,11 +228,11 @@ class Store:
 
     def _under_lock(self, work: Callable[[Connection], object]) -> None:
         with self._use:
-            connection = self._connected(self._writer)
+            self._check_open()
             if not self._lock.acquire(LOCK_TIMEOUT_S):
                 raise JournalLocked(f"another process holds the journal {self.path}; call again")
             try:
-                work(connection)
+                work(self._writing())
             finally:
                 self._lock.release()
 
@@ -230,28 +248,51 @@ class Store:
             self._writes += 1
             self._written.notify_all()
 
-    def _after_fork(self) -> None:
-        """In the child: leave the parent's connections alone for ever, and open our own."""
-        for connection in (self._writer, self._reader):
-            if connection is not None:
-                # Closing or collecting it here would touch the parent's file. Source: howtocorrupt.html 2.6.
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(driver_connection(connection)))
-                _inherited.append(connection)
+    def _before_fork(self) -> None:
+        """
+        Close both connections, and keep everybody out until the fork is done.
+
+        A child must not inherit an open SQLite handle: even a new connection of
+        its own would then believe in locks that only the parent holds, and the
+        parent's close would delete the WAL under it. Source: howtocorrupt.html 2.6.
+        """
+        self._use.acquire()
+        self._reader_lock.acquire()
+        locked = self._lock.acquire(LOCK_TIMEOUT_S)
+        self._disconnect()
+        if locked:
+            self._lock.release()
+
+    def _after_fork_in_parent(self) -> None:
+        self._reader_lock.release()
+        self._use.release()
+
+    def _after_fork_in_child(self) -> None:
         self._lock.abandon()
-        self._start()
+        self._lock = FileLock(self.folder / LOCK_NAME)
+        self._fresh_locks()
 
 
-_inherited: list[Connection] = []
+def _before_fork() -> None:
+    Store._registry.acquire()
+    for store in Store._open.values():
+        store._before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for store in Store._open.values():
+        store._after_fork_in_parent()
+    Store._registry.release()
 
 
 def _after_fork_in_child() -> None:
     Store._registry = threading.RLock()
     for store in list(Store._open.values()):
         try:
-            store._after_fork()
-        except Exception as error:  # a child that can't open the journal must still run; its next call says why
+            store._after_fork_in_child()
+        except OSError as error:  # a child that can't open the journal must still run; its next call says why
             log.error("journal not reopened after fork", extra={"error": type(error).__name__})
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

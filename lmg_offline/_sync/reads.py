@@ -70,7 +70,7 @@ class Reads:
 
     def cached_object(self, kind: str, object_id: str) -> dict[str, object] | None:
         """Return the newest kept copy of a `business` or `offer`, or None."""
-        marker = "shortName" if kind == "business" else "headline"
+        marker = "offers" if kind == "business" else "headline"
         for body in self._cache.bodies(self._journal.current().lane_id):
             found = _find(json.loads(body), object_id, marker)
             if found is not None:
@@ -139,7 +139,7 @@ class Reads:
 
     def _keep(self, lane: LaneRow, key: str, query: ReadQuery, body: str, etag: str | None) -> ReadAnswer | None:
         now_ms = self._journal.store.clock.wall_ms()
-        whole_list = query.variables.get("bookmarkedOffersOnly") is True and not query.variables.get("cursor")
+        whole_list = _is_whole_saved_list(query, body)
         kept = self._cache.put(
             lane.lane_id,
             key,
@@ -155,6 +155,18 @@ class Reads:
         if kept is None:
             raise OfflineError("the platform can't be reached and this was not read before; try again online")
         return ReadAnswer(json.loads(kept.body), True, utc_from_ms(kept.as_of))
+
+
+def _is_whole_saved_list(query: ReadQuery, body: str) -> bool:
+    """Say whether a reply is every saved offer of the person: unfiltered, and all on one page."""
+    wanted = query.variables
+    if wanted.get("bookmarkedOffersOnly") is not True:
+        return False
+    if any(wanted.get(name) for name in ("cursor", "q", "tagNames", "contextGeoArea")):
+        return False
+    feed = json.loads(body).get("businessFeed")
+    cursor = feed.get("cursor") if isinstance(feed, dict) else None
+    return isinstance(cursor, dict) and cursor.get("next") is None
 
 
 def _find(node: object, object_id: str, marker: str) -> dict[str, object] | None:

@@ -102,6 +102,10 @@ class Runner:
         self._in_flight: dict[int, int] = {}
         self._load()
 
+    def after_fork(self) -> None:
+        """In a forked child: the parent's thread may have held the lock at that instant."""
+        self._changed = threading.Condition()
+
     def view(self) -> SyncView:
         """Return what the sync shows of itself now."""
         with self._changed:

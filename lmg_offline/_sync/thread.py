@@ -48,6 +48,7 @@ class SyncThread:
     def start(self) -> None:
         """Start the thread unless it runs: at first, after a fork, after it died."""
         if self._pid != os.getpid():
+            self._runner.after_fork()
             self._fresh()
         with self._changed:
             if self._closing or (self._thread is not None and self._thread.is_alive()):

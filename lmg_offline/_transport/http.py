@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import gzip
+import os
 import socket
 import threading
 from collections.abc import Mapping
@@ -65,13 +66,23 @@ class HttpTransport:
             "Accept-Encoding": "identity",
             "User-Agent": f"{wire.SDK_NAME}/{__version__}",
         }
+        self._open_channels()
+
+    def _open_channels(self) -> None:
+        self._pid = os.getpid()
         self._replays = _Channel("lmg-offline.replay")
         self._queries = _Channel("lmg-offline.query")
         # _query_turn: one query at a time, so that a deadline shuts down nobody else's socket.
         self._query_turn = threading.Lock()
 
+    def _after_fork(self) -> None:
+        """In a forked child: leave the parent's connections and threads alone, and make our own."""
+        if self._pid != os.getpid():
+            self._open_channels()
+
     def replay(self, body: bytes) -> ReplayOutcome:
         """Send a replay. See `Transport.replay`."""
+        self._after_fork()
         headers = dict(self._headers)
         if len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, compresslevel=1, mtime=0)
@@ -81,6 +92,7 @@ class HttpTransport:
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """Send a query. See `Transport.query`."""
+        self._after_fork()
         headers = dict(self._headers)
         if session_token:
             headers[wire.SESSION_HEADER] = session_token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -48,8 +49,6 @@ for number in range(10**6):
 
 def test_everything_that_returned_arrives_once_in_order_under_its_person(tmp_path: Path) -> None:
     """No network at all, two people, kill -9, restart; then the platform starts."""
-    import json
-
     database = f"sqlite:///{tmp_path / 'platform.db'}"
     with running(database) as keys:
         token = sign_user_id(keys.verification_key, "ann")
@@ -233,6 +232,24 @@ def test_bookmarks_need_a_token(tmp_path: Path) -> None:
         assert (["b1"], ["o1"], True) == ([b.id for b in page], [o.id for o in page[0].offers], page.stale)
 
 
+def test_only_the_whole_saved_list_settles_own_bookmarks(tmp_path: Path) -> None:
+    """A filtered one says nothing of the rest; and no older answer shows an offer as it was."""
+    with running() as platform:
+        Admin(platform).content()
+        client = client_of(platform, tmp_path / "j")
+        client.user.identify("ann", sign_user_id(platform.verification_key, "ann"))
+        assert not client.offer.get("o1", timeout=20).is_bookmarked
+        client.offer.bookmark("o1", "b1")
+        assert client.flush(20)
+        assert [] == list(client.business.list(limit_to_saved=True, search="nomatch", timeout=20))
+        assert 1 == len(client._session.bookmarks())
+        assert ["b1"] == [business.id for business in client.business.list(limit_to_saved=True, timeout=20)]
+        assert [] == client._session.bookmarks()
+    assert client.offer.get("o1", timeout=5).is_bookmarked
+    assert ["b1"] == [business.id for business in client.business.list(limit_to_saved=True, timeout=5)]
+    client.close()
+
+
 def test_two_processes_send_once(platform: Running, tmp_path: Path) -> None:
     """One holds the lease, both write, both see the end."""
     with client_of(platform, tmp_path / "j") as one, client_of(platform, tmp_path / "j") as two:
@@ -245,23 +262,34 @@ def test_two_processes_send_once(platform: Running, tmp_path: Path) -> None:
     assert [receipt.split(".", 2)[2] for receipt in receipts] == ids
 
 
-def test_a_forked_child_writes_and_the_parent_sends(platform: Running, tmp_path: Path) -> None:
-    """A live client survives os.fork on both sides."""
-    with client_of(platform, tmp_path / "j") as client:
-        client.activity.track("parent")
-        assert client.flush(20)
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                client.activity.track("child")
-                code = 0
-            finally:
-                os._exit(code)
-        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        client.activity.track("parent again")
-        assert client.flush(20)
-        assert 3 == len(Admin(platform).entries())
+def test_a_forked_child_writes_and_the_parent_sends(tmp_path: Path) -> None:
+    """A live client survives os.fork on both sides; the platform is a process of its own, as it would be."""
+    words = ["platform", "serve", "--dev", "--port", "0", "--database", f"sqlite:///{tmp_path / 'platform.db'}"]
+    server = subprocess.Popen([sys.executable, "-m", "lmg_offline.cli.main", *words], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    facts = json.loads(server.stdout.readline())
+    codes = []
+    with Client(facts["write_key"], endpoint=facts["endpoint"], data_dir=tmp_path / "j") as client:
+        for _ in range(10):
+            client.activity.track("parent")
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    client.activity.track("child")
+                    code = 0
+                finally:
+                    os._exit(code)
+            client.activity.track("parent again")
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        assert client.flush(30)
+        audit = client.audit()
+    server.terminate()
+    server.wait(30)
+    server.stdout.close()
+
+    assert [0] * 10 == codes
+    assert (30, 30, True) == (audit.accepted, audit.acknowledged, audit.adds_up)
 
 
 def test_a_full_queue_does_not_keep_the_interpreter_from_exiting(tmp_path: Path) -> None:

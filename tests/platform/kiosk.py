@@ -140,9 +140,7 @@ class Kiosk:
         """Send lanes and return the HTTP answer."""
         sent_at = time.time_ns() // 1_000_000 + clock_ahead_ms
         device = {"id": self.device_id, "secret": self.secret, "sent_at": sent_at}
-        return self.site.post(
-            "/graph/auth", {"query": DOCUMENT, "variables": {"device": device, "lanes": list(lanes)}}
-        )
+        return self.site.post("/graph/auth", {"query": DOCUMENT, "variables": {"device": device, "lanes": list(lanes)}})
 
     def replay(self, *lanes: dict[str, Any]) -> list[dict[str, Any]]:
         """Send lanes and return the lanes of the reply, which the SDK must be able to read."""

@@ -158,9 +158,7 @@ def test_a_cleared_value_wins_over_older_ones(site: Site, kiosk: Kiosk) -> None:
 
 def test_an_unverified_write_is_kept_apart_until_its_session_is_verified(site: Site, kiosk: Kiosk) -> None:
     """It never overwrites a verified value; when the same session is verified, it counts by its time."""
-    kiosk.one(
-        [identify(1, "ann", verify=True, profile={"name": "Ann"}, age_ms=9000)], token=site.token("ann")
-    )
+    kiosk.one([identify(1, "ann", verify=True, profile={"name": "Ann"}, age_ms=9000)], token=site.token("ann"))
     claimer = Kiosk(site, "kiosk-2")
     claimer.one(
         [identify(1, "ann", lane="s2"), update_of(2, {"name": "Eve", "city": "Kelowna"}, lane="s2")],

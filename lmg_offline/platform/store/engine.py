@@ -41,7 +41,7 @@ def make_engine(database_url: str) -> Engine:
         case "sqlite":
             return _sqlite(database_url, url.database)
         case "postgresql":
-            return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=30)
         case other:
             raise ValueError(f"the platform runs on sqlite or postgresql, not on {other}")
 

@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("code", sa.String(length=64), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
-        sa.Column("uncertain", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("uncertain", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("applied_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("status IN ('applied', 'refused')", name=op.f("ck_entries_status")),
         sa.PrimaryKeyConstraint("property_id", "entry_id", name=op.f("pk_entries")),
@@ -136,7 +136,7 @@ def upgrade() -> None:
         sa.Column("attribute", sa.String(length=256), nullable=False),
         sa.Column("value", sa.Text(), nullable=True, comment="JSON; None when cleared"),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
-        sa.Column("uncertain", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("uncertain", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("device_id", sa.String(length=64), nullable=False),
         sa.Column("session_id", sa.String(length=64), nullable=False),
         sa.Column("entry_id", sa.String(length=64), nullable=False),
@@ -311,7 +311,7 @@ def upgrade() -> None:
         sa.Column("key_id", sa.String(length=256), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("active", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["property_id"], ["properties.id"], name=op.f("fk_verification_keys_properties"), ondelete="CASCADE"
@@ -374,7 +374,7 @@ def upgrade() -> None:
         sa.Column("attribute", sa.String(length=256), nullable=False),
         sa.Column("value", sa.Text(), nullable=True, comment="JSON; None when cleared"),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
-        sa.Column("uncertain", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("uncertain", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("device_id", sa.String(length=64), nullable=False),
         sa.Column("entry_id", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
