@@ -147,6 +147,27 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicePosition:
+    """
+    Where the device is, as far as the app said. The repr leaves the place out.
+
+    Attributes:
+        latitude: In degrees.
+
+        longitude: In degrees.
+
+        accuracy_m: In metres; None when the app did not say.
+
+        age_s: How long ago that was, in seconds.
+    """
+
+    latitude: float = field(repr=False)
+    longitude: float = field(repr=False)
+    accuracy_m: float | None
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Sequence[T], Generic[T]):
     """
     One page of a list.

@@ -14,9 +14,11 @@ from lmg_offline._journal.journal import Journal
 from lmg_offline._journal.outbox import Outbox
 from lmg_offline._journal.readcache import ReadCache
 from lmg_offline._sync.events import Events
-from lmg_offline._sync.runner import Runner, TokenProvider
+from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
+from lmg_offline._sync.tokens import TokenProvider
 from lmg_offline._transport.port import QueryOutcome, Replayed, ReplayOutcome
+from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
 
 START_MS = 1_790_000_000_000
@@ -195,6 +197,7 @@ class Rig:
             endpoint="http://platform.test",
             write_key="wk_test",
             token_provider=token_provider,
+            device=Device(self.clock, "en", "Europe/Zurich"),
             jitter=lambda: 0.5,
         )
         self.desk = Desk(self.journal, lambda: None)

@@ -33,8 +33,9 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings()
     methods = ["GET", "POST"] if settings.dev else ["POST"]
-    auth_executor = Executor(read_sdl("auth.graphql"), auth.RESOLVERS)
-    default_executor = Executor(read_sdl("default.graphql"), CONTENT, bookmarks.RESOLVERS)
+    auth_executor = Executor(read_sdl("auth.graphql", lmg_only=settings.lmg_only), auth.RESOLVERS)
+    default_sdl = read_sdl("default.graphql", lmg_only=settings.lmg_only)
+    default_executor = Executor(default_sdl, CONTENT, bookmarks.RESOLVERS)
     app = Starlette(
         routes=[
             Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings), methods=methods),

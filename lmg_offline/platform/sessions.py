@@ -57,15 +57,20 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def find(connection: Connection, property_id: str, token: str, now_ms: int) -> Session | None:
-    """Return the session of a token, or None when there is none or the token has expired."""
+def find(connection: Connection, property_id: str, token: str, now_ms: int, *, grace_s: int = 0) -> Session | None:
+    """
+    Return the session of a token, or None when there is none or the token has expired.
+
+    Args:
+        grace_s: Take a token that expired at most so many seconds ago too.
+    """
     table = tables.sessions
     hashed = key_hash(token)
     row = connection.execute(
         select(*(table.c[name] for name in _COLUMNS)).where(
             or_(table.c.token_hash == hashed, table.c.previous_token_hash == hashed),
             table.c.property_id == property_id,
-            table.c.token_expires_at > now_ms,
+            table.c.token_expires_at > now_ms - grace_s * 1000,
         )
     ).one_or_none()
     return None if row is None else _session(row)
@@ -104,9 +109,13 @@ def open_session(connection: Connection, property_id: str, integration_id: str, 
     return get(connection, property_id, session_id)
 
 
-def issue_token(connection: Connection, session: Session, now_ms: int, ttl_s: int) -> str:
+def issue_token(connection: Connection, session: Session, now_ms: int, ttl_s: int, held: str | None) -> str:
     """
-    Give a session a new token. The one before stays good, so that a read under way does not fail.
+    Give a session a new token.
+
+    Args:
+        held: The token that the caller holds. It stays good until the new one
+            is used: the answer may be lost, however often.
 
     Returns:
         The token; only its hash is kept.
@@ -117,7 +126,7 @@ def issue_token(connection: Connection, session: Session, now_ms: int, ttl_s: in
         update(table)
         .where(table.c.property_id == session.property_id, table.c.session_id == session.session_id)
         .values(
-            previous_token_hash=table.c.token_hash,
+            previous_token_hash=key_hash(held) if held is not None else table.c.token_hash,
             token_hash=key_hash(token),
             token_expires_at=now_ms + ttl_s * 1000,
             updated_at=now_ms,

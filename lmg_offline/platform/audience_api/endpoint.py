@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 
 from lmg_offline.platform import properties, sessions
 from lmg_offline.platform.audience_api import errors
-from lmg_offline.platform.audience_api.context import RequestContext
+from lmg_offline.platform.audience_api.context import NamedEntry, RequestContext
 from lmg_offline.platform.audience_api.executor import Executor, Operation
 from lmg_offline.platform.audience_api.graphiql import page
 from lmg_offline.platform.problems import AudienceError
@@ -26,6 +27,8 @@ from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import is_transient, writing
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.replay import (
+    ENTRY_HEADER,
+    LOCALE_HEADER,
     SDK_NAME_HEADER,
     SDK_VERSION_HEADER,
     SESSION_HEADER,
@@ -34,6 +37,8 @@ from lmg_offline.protocol.replay import (
 
 _TRIES = 8
 _JSON = "application/json"
+_REVIVING = frozenset({"extendSession"})
+_ENTRY = re.compile(r"([A-Za-z0-9_-]{1,64})/([1-9][0-9]{0,9})/([A-Za-z0-9_-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Caller:
     locale: str | None
     base_url: str
     sdk: str | None
+    entry: NamedEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,8 @@ def _run_once(
     now_ms = time.time_ns() // 1_000_000
     session = None
     if caller.session_token:
-        session = sessions.find(connection, property_.id, caller.session_token, now_ms)
+        grace_s = settings.extend_grace_s if asked.operation.fields == _REVIVING else 0
+        session = sessions.find(connection, property_.id, caller.session_token, now_ms, grace_s=grace_s)
         if session is None:
             raise errors.session_required()
     context = RequestContext(
@@ -133,6 +140,9 @@ def _run_once(
         base_url=caller.base_url,
         session_ttl_s=settings.session_ttl_s,
         sdk=caller.sdk,
+        session_token=caller.session_token,
+        entry=caller.entry,
+        bad_token=settings.bad_token,
     )
     return executor.run(asked.operation, asked.variables, context)
 
@@ -140,14 +150,22 @@ def _run_once(
 def _caller(request: Request) -> Caller:
     headers = request.headers
     name, version = headers.get(SDK_NAME_HEADER), headers.get(SDK_VERSION_HEADER)
-    locale = headers.get("accept-language", "").split(",")[0].split(";")[0].strip().lower()
+    accepted = headers.get("accept-language", "").split(",")[0].split(";")[0]
+    locale = headers.get(LOCALE_HEADER, accepted).strip().lower()
     return Caller(
         headers.get(WRITE_KEY_HEADER),
         headers.get(SESSION_HEADER),
         locale or None,
         str(request.base_url).rstrip("/"),
         f"{name} {version or ''}".strip() if name else None,
+        _named_entry(headers.get(ENTRY_HEADER, "")),
     )
+
+
+def _named_entry(text: str) -> NamedEntry | None:
+    """Read `device/seq/entry`. What does not look like it is nobody's concern: the header is for the log alone."""
+    found = _ENTRY.fullmatch(text)
+    return None if found is None else NamedEntry(found[1], int(found[2]), found[3])
 
 
 def _asked(executor: Executor, body: bytes) -> Asked:
