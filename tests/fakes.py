@@ -18,6 +18,7 @@ from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
 from lmg_offline._sync.tokens import TokenProvider
 from lmg_offline._transport.port import QueryOutcome, Replayed, ReplayOutcome
+from lmg_offline.config import LmgSettings
 from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
 
@@ -180,8 +181,10 @@ class Rig:
     def __init__(
         self,
         folder: Path,
-        platform: MemoryPlatform | None = None,
+        platform: Any = None,
         token_provider: TokenProvider | None = None,
+        lmg: LmgSettings | None = None,
+        endpoint: str = "http://platform.test",
     ) -> None:
         self.clock = ManualClock()
         self.platform = platform or MemoryPlatform(clock=self.clock)
@@ -194,8 +197,10 @@ class Rig:
             self.outbox,
             self.platform,
             self.events,
-            endpoint="http://platform.test",
+            endpoint=endpoint,
             write_key="wk_test",
+            lmg=lmg,
+            app_id="rig",
             token_provider=token_provider,
             device=Device(self.clock, "en", "Europe/Zurich"),
             jitter=lambda: 0.5,

@@ -39,8 +39,7 @@ class Sessions:
             calls.done()
             calls.warn("createSession", reply.warnings)
         elif isinstance(reply, NotSpoken):
-            self._parts.progress.choose(None)
-            self._parts.failed("the endpoint speaks neither of the dialects that this SDK knows")
+            self._leave()
         elif isinstance(reply, Refused) and reply.status in (401, 403):
             reason = reply.message or f"the write key was refused (HTTP {reply.status})"
             suspend = Suspend(reply.message_id or f"http_{reply.status}", reason)
@@ -49,6 +48,21 @@ class Sessions:
             self._parts.failed("the platform does not open a session")
         else:
             calls.failed(batch, reply)
+
+    def _leave(self) -> None:
+        """
+        The endpoint does not speak this dialect any more: ask it anew.
+
+        It knows nobody by our own session ids, so lanes that were identified go
+        on in new ones that begin with their identity.
+        """
+        parts = self._parts
+        lane_ids = parts.outbox.claimed_lanes()
+        if lane_ids:
+            parts.outbox.fork(lane_ids, now_ms=parts.clock.wall_ms())
+        parts.outbox.drop_lmg_sessions()
+        parts.progress.choose(None)
+        parts.failed("the endpoint no longer speaks the dialect it spoke before")
 
     def extend(self, batch: LaneBatch, session: LmgSession) -> None:
         """Extend a session, or give it up if the platform has lost it. Repeating it extends again: no harm."""
