@@ -21,7 +21,7 @@ from lmg_offline.platform.effects import Applied, Effects, Outcome, Parked, Refu
 from lmg_offline.platform.identity import key_hash
 from lmg_offline.platform.lanes import Apply, Fork, plan
 from lmg_offline.platform.properties import Property
-from lmg_offline.platform.sessions import new_token
+from lmg_offline.platform.sessions import new_ingest_key, new_token
 from lmg_offline.platform.store import tables
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.entries import MAX_ID, Kind, check_payload
@@ -118,7 +118,12 @@ class _Request:
             return _forked(lane, what.reason)
         if known is None:
             batch.lanes[lane.session_id] = LaneState(
-                lane.session_id, self._integration_id, self._device.id, self._now_ms, self._now_ms
+                lane.session_id,
+                self._integration_id,
+                self._device.id,
+                self._now_ms,
+                self._now_ms,
+                ingest_key=new_ingest_key(),
             )
         if what.restored:
             kept_seq = 0 if known is None else known.kept.seq
@@ -260,6 +265,7 @@ class _Request:
         token = new_token()
         state.previous_token_hash, state.token_hash = state.token_hash, key_hash(token)
         state.token_expires_at = self._now_ms + self._session_ttl_s * 1000
+        state.ingest_key = state.ingest_key or new_ingest_key()
         return token
 
     def _note(self, event: str, session_id: str, details: Mapping[str, int]) -> None:

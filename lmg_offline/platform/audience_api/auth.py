@@ -159,7 +159,7 @@ def _answer(context: RequestContext, session: Session) -> dict[str, Any]:
             "updated": _iso(now.updated_at),
             "created": _iso(now.opened_at),
         },
-        "meta": {"stats": {"ingestionUrl": f"{context.base_url}/ingest"}},
+        "meta": {"stats": {"ingestionUrl": f"{context.base_url}/ingest/{now.ingest_key}"}},
         "warnings": [],
     }
 
