@@ -1,66 +1,80 @@
 """
-The log's rows for entries that come one by one, outside a replay.
+Rows of the entry log: what arrived, for those who run the property, and for telling repeats.
 
-They say what arrived, for those who run the property. Nothing is decided by
-them: a write of the LMG dialect is applied whether or not the log has it.
+A replay's entries have the numbers of their lane. Those that come one by one (a
+mutation of the Audience API, an event of a collector) have the number that the
+device names, if it is free in their session, and else the next one.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, or_, select
+from collections.abc import Sequence
 
-from lmg_offline.platform.audience_api.context import NamedEntry
-from lmg_offline.platform.sessions import get
+from sqlalchemy import func, select
+
+from lmg_offline.platform.batch import Batch, LaneState, Logged
+from lmg_offline.platform.effects import Outcome, Refused, Stamp
 from lmg_offline.platform.store import tables
-from lmg_offline.protocol.entries import Kind
 
 
-def note(
-    connection: Connection,
-    property_id: str,
-    session_id: str,
-    kind: Kind,
-    entry: NamedEntry,
-    at_ms: int,
-    now_ms: int,
+def log_entry(
+    batch: Batch, lane: LaneState, kind: str, stamp: Stamp, device_id: str, outcome: Outcome, now_ms: int
 ) -> None:
     """
-    Log one applied entry, once, however often it arrives.
-
-    Where its number is taken by another entry of the session it gets the next free one.
+    Put one handled entry into the log.
 
     Args:
-        at_ms: When it happened.
+        batch: Of the request.
 
-        now_ms: When it was applied.
+        stamp: Under which the entry was applied; its number must be free in the session.
+
+        device_id: As the request says; empty when it does not.
+
+        outcome: What became of it.
     """
-    table = tables.entries
-    mine = table.c.property_id == property_id
-    found = connection.execute(
-        select(table.c.entry_id).where(
-            mine,
-            or_(table.c.entry_id == entry.id, (table.c.session_id == session_id) & (table.c.seq == entry.seq)),
-        )
-    ).scalars().all()
-    if entry.id in found:
-        return
-    seq = entry.seq
-    if found:
-        highest = select(func.max(table.c.seq)).where(mine, table.c.session_id == session_id)
-        seq = connection.execute(highest).scalar_one() + 1
-    session = get(connection, property_id, session_id)
-    connection.execute(
-        insert(table).values(
-            property_id=property_id,
-            entry_id=entry.id,
-            device_id=entry.device_id,
-            session_id=session_id,
-            seq=seq,
-            kind=kind.value,
-            user_hash=session.user_hash,
-            user_id=session.user_id,
-            status="applied",
-            occurred_at=at_ms,
-            applied_at=now_ms,
-        )
-    )
+    refusal = outcome if isinstance(outcome, Refused) else None
+    code, message = (refusal.code, refusal.message) if refusal else (None, None)
+    status = "applied" if refusal is None else "refused"
+    batch.log[stamp.entry_id] = Logged(lane.session_id, stamp.seq, status, code, message, stamp.at_ms)
+    batch.new_log[stamp.entry_id] = {
+        "property_id": batch.property_id,
+        "entry_id": stamp.entry_id,
+        "device_id": device_id,
+        "session_id": lane.session_id,
+        "seq": stamp.seq,
+        "kind": kind,
+        "user_hash": lane.user_hash,
+        "user_id": lane.user_id,
+        "status": status,
+        "code": code,
+        "message": message,
+        "occurred_at": stamp.at_ms,
+        "uncertain": stamp.uncertain,
+        "applied_at": now_ms,
+    }
+
+
+class Numbers:
+    """Gives each entry that comes by itself a number of its own in its session."""
+
+    def __init__(self, batch: Batch, session_id: str, asked: Sequence[int]) -> None:
+        """
+        Args:
+            asked: The numbers that the entries of this request ask for.
+        """
+        seq = tables.entries.c.seq
+        mine = (tables.entries.c.property_id == batch.property_id, tables.entries.c.session_id == session_id)
+        last = batch.connection.execute(select(func.max(seq)).where(*mine)).scalar_one()
+        taken = batch.connection.execute(select(seq).where(*mine, seq.in_(asked))).scalars() if asked else ()
+        self._taken = set(taken)
+        # Beyond those that are asked for later in the request, so that none of them is taken away.
+        self._next = max([last or 0, *asked]) + 1
+
+    def take(self, asked: int | None) -> int:
+        """Return the number that is asked for if it is free, else one beyond all others."""
+        number = asked
+        if number is None or number in self._taken:
+            number = self._next
+            self._next += 1
+        self._taken.add(number)
+        return number

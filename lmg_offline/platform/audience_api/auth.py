@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import select
 
 from lmg_offline.errors import ValidationError
-from lmg_offline.platform import entry_log, ingest, sessions
+from lmg_offline.platform import ingest, sessions
 from lmg_offline.platform.audience_api.context import Info, RequestContext
 from lmg_offline.platform.audience_api.errors import malformed, refused, session_required
 from lmg_offline.platform.batch import Touched
 from lmg_offline.platform.effects import Applied, Effects, Stamp
+from lmg_offline.platform.entry_log import Numbers, log_entry
 from lmg_offline.platform.identity import TokenJudge, verification_keys
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.profiles import to_json
@@ -140,20 +141,25 @@ def write(
         raise malformed(str(error)[:500]) from None
     touched = Touched(
         session_ids=[session.session_id],
+        entry_ids=[] if context.entry is None else [context.entry.id],
         user_ids=[payload["user_id"]] if "user_id" in payload else (),
         offer_ids=[payload["offer_id"]] if "offer_id" in payload else (),
     )
     effects = Effects(context.connection, context.property, touched, context.now_ms)
     lane = effects.batch.lanes[session.session_id]
     at_ms = max(context.now_ms, lane.last_entry_at or 0)
-    named = context.entry
-    stamp = Stamp(str(uuid.uuid4()), 0, at_ms) if named is None else Stamp(named.id, named.seq, at_ms)
+    named = None if context.entry is None or context.entry.id in effects.batch.log else context.entry
+    stamp = Stamp(str(uuid.uuid4()), 0, at_ms)
+    if named is not None:
+        numbers = Numbers(effects.batch, session.session_id, [named.seq])
+        stamp = Stamp(named.id, numbers.take(named.seq), at_ms)
     outcome = effects.apply(session.session_id, kind, checked, token, stamp)
     if not isinstance(outcome, Applied):
         raise refused(outcome.code, outcome.message)
-    effects.finish()
     if named is not None:
-        entry_log.note(context.connection, context.property_id, session.session_id, kind, named, at_ms, context.now_ms)
+        lane = effects.batch.lanes[session.session_id]
+        log_entry(effects.batch, lane, kind.value, stamp, named.device_id, outcome, context.now_ms)
+    effects.finish()
 
 
 def _session(context: RequestContext) -> Session:
@@ -175,7 +181,7 @@ def _answer(context: RequestContext, session: Session, warnings: Sequence[str] =
             "updated": _iso(now.updated_at),
             "created": _iso(now.opened_at),
         },
-        "meta": {"stats": {"ingestionUrl": f"{context.base_url}/ingest"}},
+        "meta": {"stats": {"ingestionUrl": f"{context.base_url}/ingest/{now.ingest_key}"}},
         "warnings": list(warnings),
     }
 
