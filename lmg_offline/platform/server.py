@@ -175,7 +175,11 @@ def _config(engine: Engine, settings: Settings) -> uvicorn.Config:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    # Connections inherit it. asyncio sets it only where a socket names its protocol, and this one
+    # does not: each reply, written as head and body, then waited 40 ms for the peer's delayed ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _endpoint(listener: socket.socket, host: str) -> str:
