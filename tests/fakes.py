@@ -130,6 +130,8 @@ class MemoryPlatform:
         entries = sent["entries"]
         if lane.device_id != device_id or (lane.kept[0] == after[0] and lane.kept != after):
             return self._ended(reply, lane, status="forked", code="forked", message="in use elsewhere")
+        if lane.kept[0] < after[0]:
+            lane.kept, reply["restored"] = after, True
         if lane.kept[0] > after[0]:
             known = [(e["seq"], e["id"]) for e in entries]
             if lane.kept in known:
