@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._core.identity import AudienceState
     from .client import Client
+    from .controller import PromptResolver, RedemptionController
     from .errors import (
         ClientClosed,
         IdentifyRejected,
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
         LMGError,
         OfflineError,
         PlatformError,
+        RedemptionArgument,
+        RedemptionPending,
+        RedemptionRefused,
         ValidationError,
         VerificationRequired,
     )
     from .models import Page
     from .protocol.profile import Gender, Profile
     from .receipts import Identification, Receipt
+    from .redemption import OfferState, OfferStatus, Prompt, RedemptionReason
     from .status import Status
 
 __all__ = [
@@ -47,11 +52,20 @@ __all__ = [
     "JournalLocked",
     "JournalUnavailable",
     "LMGError",
+    "OfferState",
+    "OfferStatus",
     "OfflineError",
     "Page",
     "PlatformError",
     "Profile",
+    "Prompt",
+    "PromptResolver",
     "Receipt",
+    "RedemptionArgument",
+    "RedemptionController",
+    "RedemptionPending",
+    "RedemptionReason",
+    "RedemptionRefused",
     "Status",
     "ValidationError",
     "VerificationRequired",
@@ -63,9 +77,15 @@ _HOMES = {
     "Client": ".client",
     "Gender": ".protocol.profile",
     "Identification": ".receipts",
+    "OfferState": ".redemption",
+    "OfferStatus": ".redemption",
     "Page": ".models",
     "Profile": ".protocol.profile",
+    "Prompt": ".redemption",
+    "PromptResolver": ".controller",
     "Receipt": ".receipts",
+    "RedemptionController": ".controller",
+    "RedemptionReason": ".redemption",
     "Status": ".status",
 }
 

@@ -147,6 +147,25 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicePosition:
+    """
+    Where the device was last seen. Personal: no repr shows it.
+
+    Attributes:
+        latitude, longitude: In degrees.
+
+        accuracy_m: Radius of doubt in metres; None when it is not known.
+
+        age_s: How long ago, in seconds, 0 or more.
+    """
+
+    latitude: float = field(repr=False)
+    longitude: float = field(repr=False)
+    accuracy_m: float | None = field(repr=False)
+    age_s: float = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Sequence[T], Generic[T]):
     """
     One page of a list.
