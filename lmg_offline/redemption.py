@@ -36,10 +36,14 @@ class RedemptionReason(str, Enum):
 
     @classmethod
     def of(cls, text: str | None) -> RedemptionReason:
-        """Return the reason a platform's text names; UNKNOWN when this package does not know it."""
+        """
+        Return the reason a text names: a status's, or the code of a refused entry, such as `redemption_sold_out`.
+
+        UNKNOWN when this package does not know it, NONE for no text.
+        """
         if text is None:
             return cls.NONE
-        plain = fold(text)
+        plain = fold(text).removeprefix("redemption")
         return next((reason for reason in cls if fold(reason.value) == plain), cls.UNKNOWN)
 
 

@@ -14,7 +14,7 @@ _QUEUED = (
     "SELECT e.position, e.id FROM device d JOIN lanes c ON c.lane_id = d.current_lane"
     " JOIN lanes l ON l.lane_id = c.lane_id OR l.user_id = c.user_id"
     " CROSS JOIN entries e ON e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
-    " WHERE l.drained = 0 AND l.parked_at IS NULL AND e.kind = 'redeem'"
+    " WHERE l.drained = 0 AND l.parked_at IS NULL AND +e.kind = 'redeem'"  # +: by lane, not by an index made of everything
     " AND CASE WHEN json_valid(e.body) THEN json_extract(e.body, '$.offer_id') = ? END"
     " ORDER BY e.position LIMIT 1"
 )
