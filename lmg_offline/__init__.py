@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._core.identity import AudienceState
     from .client import Client
-    from .controller import PromptResolver, RedemptionController
+    from .controller import RedemptionController
     from .errors import (
         ClientClosed,
         IdentifyRejected,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         VerificationRequired,
     )
     from .models import Page
+    from .prompts import PromptResolver
     from .protocol.profile import Gender, Profile
     from .receipts import Identification, Receipt
     from .redemption import OfferState, OfferStatus, Prompt, RedemptionReason
@@ -82,7 +83,7 @@ _HOMES = {
     "Page": ".models",
     "Profile": ".protocol.profile",
     "Prompt": ".redemption",
-    "PromptResolver": ".controller",
+    "PromptResolver": ".prompts",
     "Receipt": ".receipts",
     "RedemptionController": ".controller",
     "RedemptionReason": ".redemption",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,46 +12,18 @@ from threading import Lock
 from ._core import content, documents
 from ._core.arguments import TIMEOUT_S, check_timeout
 from ._core.reads import ReadAnswer, ReadPort, ReadQuery
-from ._core.redemption import RedemptionPort, SessionMark, checked, choose, gather, prompt_for, refused
+from ._core.redemption import RedemptionPort, SessionMark, choose, gather, refused
 from ._support.observers import Feed, Observers
-from .errors import LMGError, OfflineError, RedemptionArgument, RedemptionPending, RedemptionRefused, ValidationError
+from .errors import LMGError, OfflineError, RedemptionPending, RedemptionRefused, ValidationError
 from .models import DevicePosition
+from .prompts import Cancelled, PromptResolver, Prompts
 from .protocol.canonical import check
 from .receipts import FINAL_STATES, Receipt
-from .redemption import OfferState, OfferStatus, Prompt, PromptKind, RedemptionReason, Transition, TransitionArg
+from .redemption import OfferState, OfferStatus, Prompt, RedemptionReason, Transition
 
 Position = Callable[[], DevicePosition | None]
 
 LOOKS = 2
-
-
-class PromptResolver:
-    """
-    Takes the answer to a prompt, from any thread. Only the first call counts.
-
-    The call of `redeem` waits until there is one: cancel when the question goes away.
-    """
-
-    def __init__(self, name: str, answer: Future[object]) -> None:
-        self._name = name
-        self._answer = answer
-
-    def resolve(self, value: object = True) -> None:
-        """Answer. For a prompt of kind `confirm`, False is the same as `cancel`."""
-        try:
-            self._answer.set_result(value)
-        except InvalidStateError:
-            pass  # answered before
-
-    def cancel(self) -> None:
-        """Give the redemption up; nothing is written."""
-        try:
-            self._answer.set_exception(_Cancelled())
-        except InvalidStateError:
-            pass  # answered before
-
-    def __repr__(self) -> str:
-        return f"<PromptResolver of {self._name}, {'answered' if self._answer.done() else 'open'}>"
 
 
 class RedemptionController:
@@ -88,7 +59,7 @@ class RedemptionController:
         self._known: Feed[_Known] = Feed("state_changed")
         self._errors: Observers[[LMGError]] = Observers("error")
         self._cancelled: Observers[[]] = Observers("cancelled")
-        self._prompts: Observers[[Prompt, PromptResolver]] = Observers("prompt_required")
+        self._prompts = Prompts()
         # _making: held by the call that asks and journals, the person's time to answer included. Never waited for.
         self._making = Lock()
 
@@ -150,7 +121,8 @@ class RedemptionController:
         Call `callback` with a `Prompt` and a `PromptResolver` when a person must be asked.
 
         It may answer at once, or keep the resolver and return; `redeem` waits
-        for the first answer, as long as it takes. Returns a function that ends it.
+        for the first answer, as long as the session lasts. Returns a function
+        that ends it.
         """
         return self._prompts.add(callback)
 
@@ -224,7 +196,7 @@ class RedemptionController:
         try:
             with self._alone():
                 receipt, deadline_s = self._make(transition_index, given, deadline_s)
-        except _Cancelled:
+        except Cancelled:
             self._cancelled.tell()
             return None
         except LMGError as error:
@@ -248,7 +220,7 @@ class RedemptionController:
             raise OfflineError("redeeming needs the platform's word now; nothing was written, try again online")
         transition = choose(known.state, known.status, index)
         asked_at_s = self._now_s()
-        client_args = self._answers(transition, given)
+        client_args = self._answers(transition, given, mark)
         deadline_s += self._now_s() - asked_at_s
         limit = known.status.limits.per_profile
         payload = {
@@ -278,23 +250,16 @@ class RedemptionController:
             given_up = (state, "it was given up on this device before the platform had it")
             raise RedemptionRefused(*(self._writes.refusal(receipt.id) or given_up))
 
-    def _answers(self, transition: Transition, given: Mapping[str, object]) -> dict[str, object]:
+    def _answers(self, transition: Transition, given: Mapping[str, object], mark: SessionMark) -> dict[str, object]:
         answers, asked = gather(transition, given, self._position())
         for arg in asked:
-            answers[arg.name] = self._ask(arg)
+            answers[arg.name] = self._prompts.ask(arg, lambda: self._check_present(mark))
         return answers
 
-    def _ask(self, arg: TransitionArg) -> object:
-        """Return the person's answer. Raises _Cancelled, RedemptionArgument."""
-        if not len(self._prompts):
-            raise RedemptionArgument(arg.name, "Nobody can ask for it: use on_prompt_required, or give it in args.")
-        prompt, answer = prompt_for(arg), Future[object]()
-        if not self._prompts.tell(prompt, PromptResolver(arg.name, answer)) and not answer.done():
-            raise RedemptionArgument(arg.name, "The callback that was to ask for it raised; see the log.")
-        value = answer.result()
-        if prompt.kind is PromptKind.CONFIRM and value is False:
-            raise _Cancelled
-        return checked(arg, value)
+    def _check_present(self, mark: SessionMark) -> None:
+        """Raise when the person, or the client, is gone."""
+        if self._writes.mark() != mark:
+            raise refused(RedemptionReason.SESSION_CHANGED)
 
     def _look(self, deadline_s: float) -> _Known:
         """
@@ -369,10 +334,6 @@ class _Known:
     state: OfferState
     status: OfferStatus
     asked_at_s: float = field(compare=False)
-
-
-class _Cancelled(Exception):
-    """A person cancelled a prompt. Never leaves this module."""
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ import pytest
 
 from lmg_offline._core import content
 from lmg_offline._transport.port import Refused
-from lmg_offline.controller import PromptResolver, RedemptionController
+from lmg_offline.controller import RedemptionController
 from lmg_offline.errors import (
+    ClientClosed,
     IdentifyRejected,
     LMGError,
     OfflineError,
@@ -25,6 +25,7 @@ from lmg_offline.errors import (
     ValidationError,
 )
 from lmg_offline.models import DevicePosition
+from lmg_offline.prompts import PromptResolver
 from lmg_offline.redemption import (
     OfferLimit,
     OfferLimits,
@@ -199,7 +200,11 @@ def test_a_used_offer_is_refused_with_the_reason(rig: RedemptionRig) -> None:
     controller.redeem()
 
     assert controller.redeem() is None
-    assert (["OfferUsed"], 1, []) == ([_reason(error) for error in rig.errors], len(rig.platform.redeemed), rig.queued())
+    assert (["OfferUsed"], 1, []) == (
+        [_reason(error) for error in rig.errors],
+        len(rig.platform.redeemed),
+        rig.queued(),
+    )
 
 
 def test_a_transition_that_is_not_there_is_refused(rig: RedemptionRig) -> None:
@@ -428,6 +433,35 @@ def test_a_callback_that_answers_and_then_raises_has_answered(rig: RedemptionRig
     assert receipt is not None and "acknowledged" == receipt.state
 
 
+@pytest.mark.parametrize(
+    ("leave", "expected"),
+    [
+        pytest.param(lambda rig: rig.session.reset(), RedemptionRefused, id="reset"),
+        pytest.param(lambda rig: setattr(rig.session, "_open_check", _closed), ClientClosed, id="closed"),
+    ],
+)
+def test_a_question_that_nobody_is_left_to_answer_ends(
+    rig: RedemptionRig, leave: Callable[[RedemptionRig], object], expected: type[LMGError]
+) -> None:
+    """The person has left, or the app is closing: redeem does not wait for ever."""
+    rig.platform.args = [PIN]
+    controller = rig.controller()
+    kept: list[PromptResolver] = []
+
+    def ask(prompt: Prompt, resolver: PromptResolver) -> None:
+        kept.append(resolver)
+        leave(rig)
+
+    controller.on_prompt_required(ask)
+
+    assert controller.redeem() is None
+    assert ([expected], 1) == ([type(error) for error in rig.errors], len(kept))
+
+
+def _closed() -> None:
+    raise ClientClosed("closed")
+
+
 @pytest.mark.parametrize("answer", ["42", 42, None, float("nan"), "\ud800bcd"])
 def test_an_answer_that_does_not_fit_is_an_error_without_the_answer(
     rig: RedemptionRig, answer: object, caplog: pytest.LogCaptureFixture
@@ -641,8 +675,9 @@ def test_what_is_no_id_is_named(rig: RedemptionRig, name: str) -> None:
     assert [name] == raised.value.fields
 
 
-def test_no_repr_shows_an_argument(rig: RedemptionRig) -> None:
-    """The controller names the offer and the place; the entry hides what it holds."""
+def test_no_repr_and_no_log_line_shows_an_argument(rig: RedemptionRig, caplog: pytest.LogCaptureFixture) -> None:
+    """The controller names the offer and the place; the entry hides what it holds, delivered or refused."""
+    caplog.set_level(logging.DEBUG)
     rig.platform.args = [PIN]
     controller = rig.controller(watched=False)
     rig.platform.deaf = True
@@ -651,6 +686,11 @@ def test_no_repr_shows_an_argument(rig: RedemptionRig) -> None:
 
     assert "<RedemptionController of o1 at l1>" == repr(controller)
     assert "0042" not in f"{rig.desk.entries()}{raised.value}{raised.value!r}"
+    rig.platform.deaf = False
+    rig.platform.refuse = lambda entry: "redemption_pin"
+    rig.drain()
+    assert [("redeem", True)] == [(letter.kind, "0042" in str(letter.payload)) for letter in rig.desk.dead_letters()]
+    assert "0042" not in f"{rig.desk.dead_letters()}{caplog.text}"
 
 
 # The platform's replies

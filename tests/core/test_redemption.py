@@ -138,9 +138,7 @@ def test_gather(
         pytest.param([POINT], {}, None, "deviceGeoPoint", id="no position"),
         pytest.param([AGE], {}, None, "deviceGeoPointAge", id="no age"),
         pytest.param([ACCURACY], {}, VAGUE, "deviceGeoPointAccuracy", id="no accuracy"),
-        pytest.param(
-            [ACCURACY], {}, DevicePosition(0, 0, 51.0, 0), "deviceGeoPointAccuracy", id="not accurate enough"
-        ),
+        pytest.param([ACCURACY], {}, DevicePosition(0, 0, 51.0, 0), "deviceGeoPointAccuracy", id="not accurate enough"),
         pytest.param([PIN], {"pni": "1"}, None, "pni", id="not declared"),
         pytest.param([CONFIRM], {"confirmPromptDisplayed": False}, None, "confirmPromptDisplayed", id="unconfirmed"),
     ],

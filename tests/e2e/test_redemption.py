@@ -196,6 +196,22 @@ def test_the_next_person_redeems_for_themselves(client: Client, platform: Runnin
     assert [("bob", "applied")] == redemptions(Admin(platform))
 
 
+def test_a_wrong_pin_is_refused_and_the_right_one_redeems(platform: Running, tmp_path: Path) -> None:
+    """Entered as text, with its zeros; the platform alone knows it."""
+    set_up(platform, {"kind": "single", "pin": "0042"})
+    with client_of(platform, tmp_path / "j") as client:
+        client.user.identify("ann", sign_user_id(platform.verification_key, "ann"))
+        controller = client.offer.get_redemption_controller("o1", "b1", "l1", timeout=20)
+        pins = ["9999", "0042"]
+        controller.on_prompt_required(lambda prompt, resolver: resolver.resolve(pins.pop(0)))
+        with pytest.raises(RedemptionRefused) as raised:
+            controller.redeem(timeout=20)
+        receipt = controller.redeem(timeout=20)
+
+        assert receipt is not None and "acknowledged" == receipt.state
+    assert ("redemption_pin", False) == (raised.value.reason, "9999" in str(raised.value))
+
+
 def test_an_offer_without_redemption_says_so(platform: Running, tmp_path: Path) -> None:
     """The reason is the platform's."""
     Admin(platform).content()
