@@ -251,10 +251,12 @@ class RedemptionController:
             raise RedemptionRefused(*(self._writes.refusal(receipt.id) or given_up))
 
     def _answers(self, transition: Transition, given: Mapping[str, object], mark: SessionMark) -> dict[str, object]:
-        answers, asked = gather(transition, given, self._position())
-        for arg in asked:
-            answers[arg.name] = self._prompts.ask(arg, lambda: self._check_present(mark))
-        return answers
+        known, asked = gather(transition, given, self._position())
+        if not asked:
+            return known
+        answers = {arg.name: self._prompts.ask(arg, lambda: self._check_present(mark)) for arg in asked}
+        # Once more, for the position has grown older while the person was asked.
+        return gather(transition, {**given, **answers}, self._position())[0]
 
     def _check_present(self, mark: SessionMark) -> None:
         """Raise when the person, or the client, is gone."""

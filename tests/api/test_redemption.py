@@ -509,6 +509,22 @@ def test_the_position_is_the_devices(rig: RedemptionRig) -> None:
     ]
 
 
+def test_the_position_is_that_of_the_moment_it_is_sent(rig: RedemptionRig) -> None:
+    """Not that of before the person was asked."""
+    rig.platform.args = [PIN, transition_arg("deviceGeoPointAge", type="number")]
+    rig.position = DevicePosition(49.8, -119.4, None, 5)
+    controller = rig.controller()
+
+    def ask(prompt: Prompt, resolver: PromptResolver) -> None:
+        rig.position = DevicePosition(49.8, -119.4, None, 95)
+        resolver.resolve("0042")
+
+    controller.on_prompt_required(ask)
+    controller.redeem()
+
+    assert [{"pin": "0042", "deviceGeoPointAge": 95}] == [payload["client_args"] for payload in rig.platform.redeemed]
+
+
 # One person and the next
 
 
@@ -541,12 +557,12 @@ def test_a_reset_while_the_platform_is_asked_redeems_for_nobody(rig: RedemptionR
 
 
 def test_a_session_that_keeps_changing_is_given_up(rig: RedemptionRig) -> None:
-    """A read ends."""
+    """A read ends, and shows nobody's state to anybody else."""
     controller = rig.controller()
-    rig.platform.before_query = [lambda: rig.session.reset()] * 10
+    rig.platform.before_query = [rig.session.reset, lambda: None, lambda: None] * 2
 
     assert controller.refresh() is None
-    assert 1 == len(rig.errors)
+    assert (["SessionChanged"], None) == ([_reason(error) for error in rig.errors], controller.state)
 
 
 def test_the_next_person_does_not_see_the_state_of_the_last(rig: RedemptionRig) -> None:
