@@ -154,7 +154,9 @@ class Client:
         self.user = User(self._session, lambda: self._events.emit("session_reset"))
         self.activity = Activity(self._session)
         self.business = BusinessApi(reads, self._session, content_filter)
-        self.offer = OfferApi(reads, self._session, content_filter)
+        self.offer = OfferApi(
+            reads, self._session, content_filter, self._device.position, monotonic_s=self._clock.monotonic_s
+        )
         self.location = LocationApi(reads, self._session, content_filter)
         self.collection = CollectionApi(reads, self._session, content_filter)
         self.search = SearchApi(reads, self._session, content_filter)
