@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from lmg_offline.platform.admin_api import routes as admin_routes
 from lmg_offline.platform.admin_api.replies import Problem, problem_reply
-from lmg_offline.platform.audience_api import auth, bookmarks
+from lmg_offline.platform.audience_api import auth, bookmarks, redemption
 from lmg_offline.platform.audience_api.endpoint import error_reply, graph_endpoint
 from lmg_offline.platform.audience_api.executor import Executor, read_sdl
 from lmg_offline.platform.content.resolvers import RESOLVERS as CONTENT
@@ -34,7 +34,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
     settings = settings or Settings()
     methods = ["GET", "POST"] if settings.dev else ["POST"]
     auth_executor = Executor(read_sdl("auth.graphql"), auth.RESOLVERS)
-    default_executor = Executor(read_sdl("default.graphql"), CONTENT, bookmarks.RESOLVERS)
+    default_executor = Executor(read_sdl("default.graphql"), CONTENT, bookmarks.RESOLVERS, redemption.RESOLVERS)
     app = Starlette(
         routes=[
             Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings), methods=methods),

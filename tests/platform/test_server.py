@@ -126,7 +126,7 @@ def test_migrations_make_what_the_tables_declare(database_url: str) -> None:
 
     assert [] == found
     assert {
-        "properties": {"ck_properties_bookmarking"},
+        "properties": {"ck_properties_bookmarking", "ck_properties_redemption_audience"},
         "sessions": {"ck_sessions_state", "ck_sessions_user"},
         "entries": {"ck_entries_status"},
     } == checks
