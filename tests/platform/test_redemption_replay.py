@@ -200,6 +200,16 @@ def test_a_refused_step_that_is_retried_is_judged_at_its_time(shop: Shop, kiosk:
     ]
 
 
+def test_what_a_session_passes_on_counts_for_the_users_next_session(shop: Shop, kiosk: Kiosk) -> None:
+    """Within one request: used before the identify in one lane, asked for again in the other."""
+    first = lane([redeem(1), identify(2, "ann")])
+    second = lane([identify(1, "ann", lane="s2"), redeem(2, lane="s2", age_ms=0)], session="s2")
+
+    replies = kiosk.replay(first, second)
+
+    assert [[], [(2, "redemption_state_changed")]] == [codes(reply) for reply in replies]
+
+
 def test_a_session_passes_its_redemptions_on_to_its_user(shop: Shop, kiosk: Kiosk) -> None:
     """In the same request and in a later one; a second use is then one too many."""
     kiosk.one([redeem(1), identify(2, "ann"), redeem(3, "redeemed")])
