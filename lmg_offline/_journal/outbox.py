@@ -69,7 +69,9 @@ class Outbox:
         """Return the device's id and secret."""
         return DeviceIdentity(*self._store.read("SELECT device_id, secret FROM device")[0])
 
-    def next_batch(self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int]) -> list[LaneBatch]:
+    def next_batch(
+        self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int], max_lanes: int = MAX_LANES
+    ) -> list[LaneBatch]:
         """
         Return what to send next, oldest lanes first; empty when there is nothing.
 
@@ -82,6 +84,8 @@ class Outbox:
             max_bytes: No further entry once so many bytes of bodies are in it.
 
             skip_lanes: Lanes to leave out for now.
+
+            max_lanes: At most so many lanes, 1 or more.
         """
         skipped = set(skip_lanes)
 
@@ -91,7 +95,7 @@ class Outbox:
             for row in rows(connection, _BATCH, (json.dumps(sorted(skipped)), max_entries)):
                 entry = EntryRow(*row)
                 size += len(entry.body)
-                if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == MAX_LANES)):
+                if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == max_lanes)):
                     break
                 picked.setdefault(entry.lane_id, []).append(entry)
             current = scalar(connection, "SELECT current_lane FROM device")
@@ -347,6 +351,17 @@ class Outbox:
             connection.exec_driver_sql("UPDATE lanes SET session_token = NULL WHERE session_token IS NOT NULL")
 
         self._store.run(drop)
+
+    def note_try(self, position: int) -> None:
+        """Remember, before it is sent, that a redemption may reach the platform. Atomic, one row."""
+        self._store.run(
+            lambda connection: (
+                connection.exec_driver_sql(
+                    "UPDATE lanes SET tried_position = ? WHERE lane_id = ?", (position, position >> LANE_SHIFT)
+                ).rowcount
+            ),
+            single=True,
+        )
 
     def claimed_lanes(self) -> list[int]:
         """Return the lanes that still matter and that the platform has taken an identify of."""

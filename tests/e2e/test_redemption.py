@@ -25,9 +25,10 @@ from lmg_offline import (
     RedemptionReason,
     RedemptionRefused,
 )
-from lmg_offline.platform.server import Running, running
+from lmg_offline.platform.server import Running
 from lmg_offline.redemption import PromptKind
 from lmg_offline.verification import sign_user_id
+from tests.e2e.conftest import Serve
 from tests.e2e.support import Admin, client_of
 
 SINGLE = {"kind": "single", "args": [{"name": "confirmPromptDisplayed"}]}
@@ -96,7 +97,9 @@ def test_a_cancelled_prompt_redeems_nothing(client: Client, platform: Running) -
     assert (["cancelled"], "default", []) == (cancelled, state.display_status, redemptions(Admin(platform)))
 
 
-def test_two_devices_of_one_person_redeem_once(client: Client, platform: Running, tmp_path: Path) -> None:
+def test_two_devices_of_one_person_redeem_once(
+    client: Client, platform: Running, dialect: str, tmp_path: Path
+) -> None:
     """Both were told that it can be redeemed; the second is refused, and told so."""
     args: dict[str, Any] = {"confirmPromptDisplayed": True}
     with client_of(platform, tmp_path / "other") as other:
@@ -109,7 +112,9 @@ def test_two_devices_of_one_person_redeem_once(client: Client, platform: Running
 
         assert ["redeem"] == letters
         assert second.state is not None and "redeemed" == second.state.display_status
-    assert [("ann", "applied"), ("ann", "refused")] == redemptions(Admin(platform))
+    # In the LMG dialect the device itself sees that it comes too late, and does not send it.
+    refused = [("ann", "refused")] if dialect == "replay" else []
+    assert [("ann", "applied"), *refused] == redemptions(Admin(platform))
 
 
 def _redeem(client: Client, args: dict[str, Any]) -> None:
@@ -117,9 +122,9 @@ def _redeem(client: Client, args: dict[str, Any]) -> None:
     assert receipt is not None and "acknowledged" == receipt.state
 
 
-def test_offline_the_state_is_shown_as_stale_and_nothing_is_redeemed(tmp_path: Path) -> None:
+def test_offline_the_state_is_shown_as_stale_and_nothing_is_redeemed(serve: Serve, tmp_path: Path) -> None:
     """What was heard is shown, but redeeming needs the platform's word."""
-    with running() as platform:
+    with serve() as platform:
         set_up(platform)
         client = client_of(platform, tmp_path / "j")
         client.user.identify("ann", sign_user_id(platform.verification_key, "ann"))
@@ -140,7 +145,8 @@ client = Client(sys.argv[1], endpoint=sys.argv[2], data_dir=sys.argv[3])
 client.user.identify("ann", sys.argv[4])
 controller = client.offer.get_redemption_controller("o1", "b1", "l1", timeout=20)
 client.flush(20)
-client._transport.replay = lambda body: threading.Event().wait()  # the network is gone as soon as the state is known
+for name in ("replay", "graph"):  # the network is gone as soon as the state is known
+    setattr(client._transport, name, lambda *args, **kwargs: threading.Event().wait())
 try:
     controller.redeem(args={"confirmPromptDisplayed": True}, timeout=1)
 except RedemptionPending as pending:
@@ -157,8 +163,10 @@ def test_killed_before_the_answer_it_is_redeemed_once(platform: Running, tmp_pat
     command = [sys.executable, "-c", textwrap.dedent(CHILD), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        promised = child.stdout.readline().strip()
-        os.kill(child.pid, signal.SIGKILL)
+        try:
+            promised = child.stdout.readline().strip()
+        finally:
+            os.kill(child.pid, signal.SIGKILL)
         child.wait(30)
     before = redemptions(admin)
 
