@@ -87,7 +87,9 @@ class Platforms:
         if chosen not in self._running:
             options = Settings(**{"dev": True, **settings})
             platform = self._stack.enter_context(running(self._database_url, settings=options))
-            client = httpx.Client(base_url=platform.endpoint, trust_env=False, timeout=30)
+            # No connection is kept: the server gives up one that idles while other platforms have their turn.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            client = httpx.Client(base_url=platform.endpoint, trust_env=False, timeout=30, limits=limits)
             self._running[chosen] = platform, self._stack.enter_context(client)
         return self._running[chosen]
 
