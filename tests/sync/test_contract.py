@@ -35,8 +35,8 @@ class App:
 
     def save(self, *, saved: bool) -> None:
         """Save an offer of one place, or take it back."""
-        place = ("b1", ["l1"]) if saved else (None, [])
-        self.rig.session.bookmark("o1", *place, saved)
+        business_id, location_ids = ("b1", ["l1"]) if saved else (None, [])
+        self.rig.session.bookmark("o1", business_id, location_ids, saved)
 
     def sync(self) -> None:
         """Let the sync do all it can do at this instant."""
