@@ -75,6 +75,22 @@ IDENTIFICATION_REQUIRED = "identification_required"
 VERIFICATION_REQUIRED = "verification_required"
 FORGOTTEN = "forgotten"
 
+REDEMPTION_STATE_CHANGED = "redemption_state_changed"
+REDEMPTION_ARGS = "redemption_args"
+REDEMPTION_PIN = "redemption_pin"
+REDEMPTION_LOCATION = "redemption_location"
+REDEMPTION_DISABLED = "redemption_disabled"
+REDEMPTION_NOT_VISIBLE = "redemption_not_visible"
+REDEMPTION_NOT_SUPPORTED = "redemption_not_supported"
+REDEMPTION_FROZEN = "redemption_frozen"
+REDEMPTION_SCHEDULE = "redemption_schedule"
+REDEMPTION_AUTHENTICATION_REQUIRED = "redemption_authentication_required"
+REDEMPTION_OFFER_USED = "redemption_offer_used"
+REDEMPTION_SOLD_OUT_PER_PROFILE = "redemption_sold_out_per_profile"
+REDEMPTION_SOLD_OUT_PER_PROFILE_PER_WINDOW = "redemption_sold_out_per_profile_per_window"
+REDEMPTION_SOLD_OUT = "redemption_sold_out"
+REDEMPTION_SOLD_OUT_PER_WINDOW = "redemption_sold_out_per_window"
+
 TOKEN_MISSING = "token_missing"
 
 _MAX_ID = 64
