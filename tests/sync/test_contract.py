@@ -21,6 +21,17 @@ CASES = {title: case for title, case in load_cases().items() if title.startswith
 ANN = {"name": "Ann", "birthday": date(1968, 4, 3), "traits": {"tier": "gold"}}
 LATER = {"email": "ann@example.com", "gender": Gender.PREFER_NOT_TO_SAY, "traits": {"tier": None}}
 
+REDEEM = {
+    "offer_id": "o1",
+    "business_id": "b1",
+    "location_id": "l1",
+    "current_state": "default",
+    "transition_index": 0,
+    "target": "redeemed",
+    "used": 0,
+    "client_args": {"confirmPromptDisplayed": True},
+}
+
 
 class App:
     """An app on a manual clock. The ids that its SDK makes have names, by the order in which they are made."""
@@ -37,6 +48,10 @@ class App:
         """Save an offer of one place, or take it back."""
         business_id, location_ids = ("b1", ["l1"]) if saved else (None, [])
         self.rig.session.bookmark("o1", business_id, location_ids, saved)
+
+    def redeem(self) -> None:
+        """Take the step that the offer was shown with."""
+        self.rig.session.redeem(self.rig.session.mark(), REDEEM)
 
     def sync(self) -> None:
         """Let the sync do all it can do at this instant."""
@@ -61,6 +76,7 @@ def use_replays(app: App) -> None:
     app.user.update(LATER)
     app.save(saved=True)
     app.save(saved=False)
+    app.redeem()
     app.user.reset_session()
     app.activity.track("café", {"n": 1.5, "deep": {"list": [1, None, True]}})
     app.user.identify("bob")
@@ -81,6 +97,7 @@ def use_operations(app: App) -> None:
     app.user.update(LATER)
     app.save(saved=True)
     app.save(saved=False)
+    app.redeem()
     app.rig.clock.advance(5)
     app.sync()
     app.user.forget()
