@@ -24,6 +24,9 @@ from .tables import LANE_SHIFT, SEQ_MASK
 _LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
 ENTRY_COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 MAX_LANES = 200
+# What a request holds beside the bodies: for each entry its numbers and its id, for each lane its ids and token.
+ENTRY_BYTES = 256
+LANE_BYTES = 512
 
 _BATCH = (
     "SELECT e.position, e.id, e.kind, e.body, e.made_at, e.boot_id, e.since_boot_ms, e.digest"
@@ -81,7 +84,7 @@ class Outbox:
         Args:
             max_entries: At most so many entries, 1 or more.
 
-            max_bytes: No further entry once so many bytes of bodies are in it.
+            max_bytes: No further entry once the request would hold more than so many bytes, in UTF-8.
 
             skip_lanes: Lanes to leave out for now.
 
@@ -94,7 +97,7 @@ class Outbox:
             size = 0
             for row in rows(connection, _BATCH, (json.dumps(sorted(skipped)), max_entries)):
                 entry = EntryRow(*row)
-                size += len(entry.body)
+                size += len(entry.body.encode()) + ENTRY_BYTES + (0 if entry.lane_id in picked else LANE_BYTES)
                 if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == max_lanes)):
                     break
                 picked.setdefault(entry.lane_id, []).append(entry)

@@ -56,6 +56,7 @@ GEO_AGE_HEADER = "X-Device-GeoPoint-Age"
 ENTRY_HEADER = "X-Client-Entry"
 
 SESSION_EXPIRED = "09-65-002"
+OUR_IDS = "lmg-"
 WRITE_KEY_REFUSED = "lmg-write-key-refused"
 DEVICE_REFUSED = "lmg-device-refused"
 MALFORMED = "lmg-malformed"

@@ -24,9 +24,19 @@ from lmg_offline.platform.server import running
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
     """An empty database."""
+    return _empty_database(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that is empty before the first test of a module."""
+    return _empty_database(tmp_path_factory.mktemp("shared"))
+
+
+def _empty_database(folder: Path) -> str:
     url = os.environ.get("LMG_TEST_POSTGRESQL_URL")
     if url is None:
-        return f"sqlite:///{tmp_path / 'platform.db'}"
+        return f"sqlite:///{folder / 'platform.db'}"
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))

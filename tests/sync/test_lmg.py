@@ -13,6 +13,7 @@ from lmg_offline._core.schedule import Retry, Split, Suspend
 from lmg_offline._transport.port import GraphData, GraphOutcome, NotSpoken, Refused, SessionExpired
 from lmg_offline.config import LmgSettings
 from lmg_offline.errors import IdentifyRejected, ValidationError
+from lmg_offline.protocol.canonical import encode
 from tests.fakes import MemoryPlatform, Rig
 from tests.lmg_fakes import MemoryLmg
 
@@ -93,6 +94,15 @@ def test_a_run_of_activity_is_one_request(rig: Rig, platform: MemoryLmg) -> None
     rig.drain()
 
     assert [ids[:5], ids[5:]] == platform.collected
+
+
+def test_a_run_of_activity_is_measured_in_bytes(rig: Rig, platform: MemoryLmg) -> None:
+    """At most 256 KiB of bodies go out at once; a letter may be several bytes."""
+    for _ in range(20):
+        rig.session.append("track", encode({"name": "note", "properties": {"text": "é" * 10_000}}))
+    rig.drain()
+
+    assert [13, 7] == [len(ids) for ids in platform.collected]
 
 
 def test_the_dialect_is_remembered_and_asked_again_at_another_endpoint(tmp_path: Path) -> None:
