@@ -147,11 +147,18 @@ class Store:
 
         def sync(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            connection.exec_driver_sql("UPDATE sync_state SET failures = failures")
-            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+            try:
+                connection.exec_driver_sql("UPDATE sync_state SET failures = failures")
+            finally:
+                connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
-        with mapped(self.path):
-            self._commits.run(sync, single=True)
+        # Not among the commits: one of a group runs in its transaction, where the level can't be changed.
+        try:
+            with mapped(self.path):
+                self._under_lock(sync)
+        except BaseException:
+            self._undurable = True
+            raise
 
     def _fresh_locks(self) -> None:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
@@ -184,9 +191,8 @@ class Store:
         """A second client of this process asked for more: from here on both survive power loss."""
         self.make_durable()
         self.durable = True
-        self._commits.run(
-            lambda connection: connection.exec_driver_sql("PRAGMA synchronous=FULL") and None, single=True
-        )
+        with mapped(self.path):
+            self._under_lock(lambda connection: connection.exec_driver_sql("PRAGMA synchronous=FULL"))
 
     def _open_writer(self) -> Connection:
         self._writer = open_writer(engine_for(self.path), wal=location.is_local(self.folder), durable=self.durable)

@@ -71,6 +71,31 @@ def test_two_clients_of_a_process_share_one_writer(tmp_path: Path) -> None:
     strong.close()
 
 
+def test_a_weak_journal_is_made_durable_beside_other_writers(tmp_path: Path) -> None:
+    """The sync asks for it each round, while the app's threads write: neither meets an error."""
+    journal = Journal.open(tmp_path / "j", SystemClock(), durable=False)
+    errors: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            for _ in range(100):
+                journal.append("track", "{}")
+        except BaseException as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        journal.store.make_durable()
+    for writer in writers:
+        writer.join()
+    level = journal.store.run(lambda connection: connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    journal.close()
+
+    assert ([], 1) == (errors, level)
+
+
 def test_threads_share_commits_and_lose_nothing(tmp_path: Path) -> None:
     """Sixteen threads: every number once, no gap."""
     journal = open_journal(tmp_path / "j")
