@@ -164,6 +164,7 @@ class Store:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
         self._written = threading.Condition()  # guards _writes; waiters of wait_for_write sleep on it
         # _use guards the writing connection: held with the operating-system lock, by the leader alone.
+        # Whoever takes both takes _reader_lock first: a checkpoint, a close, a fork.
         self._use = threading.Lock()
         self._commits = GroupCommit(self._under_lock_checked)
 
@@ -200,7 +201,7 @@ class Store:
 
     def _stop(self) -> None:
         if self._lock.acquire(LOCK_TIMEOUT_S):
-            with self._use, self._reader_lock:
+            with self._reader_lock, self._use:
                 self._disconnect()
             self._lock.release()
         self._lock.close()
@@ -262,16 +263,16 @@ class Store:
         its own would then believe in locks that only the parent holds, and the
         parent's close would delete the WAL under it. Source: howtocorrupt.html 2.6.
         """
-        self._use.acquire()
         self._reader_lock.acquire()
+        self._use.acquire()
         locked = self._lock.acquire(LOCK_TIMEOUT_S)
         self._disconnect()
         if locked:
             self._lock.release()
 
     def _after_fork_in_parent(self) -> None:
-        self._reader_lock.release()
         self._use.release()
+        self._reader_lock.release()
 
     def _after_fork_in_child(self) -> None:
         self._lock.abandon()

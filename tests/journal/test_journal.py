@@ -204,6 +204,36 @@ def test_a_forked_child_opens_its_own_connection(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_fork_during_a_checkpoint_ends(tmp_path: Path) -> None:
+    """The sync empties the WAL while the app forks: neither waits for the other for ever."""
+    code = textwrap.dedent("""
+        import os, sys, threading
+        from pathlib import Path
+        from lmg_offline._journal.journal import Journal
+        from lmg_offline._support.clock import SystemClock
+        journal, stop = Journal.open(Path(sys.argv[1]), SystemClock(), durable=False), threading.Event()
+        def work(call):
+            while not stop.is_set():
+                call()
+        calls = (journal.store.checkpoint, lambda: journal.append("track", "{}"))
+        threads = [threading.Thread(target=work, args=(call,), daemon=True) for call in calls]
+        for thread in threads:
+            thread.start()
+        for _ in range(50):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        journal.close()
+    """)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "j")], timeout=60, check=False)
+
+    assert 0 == done.returncode
+
+
 def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:
     """A journal has one current person, and an entry gets the lane of that moment."""
     journal = open_journal(tmp_path / "j")
