@@ -67,6 +67,7 @@ class _Memory:
     state: ScheduleState = field(default_factory=ScheduleState)
     skip_until: dict[int, float] = field(default_factory=dict)
     known_boot: str | None = None
+    has_just_forked: bool = False
     refreshed_s: dict[int, float] = field(default_factory=dict)
 
 
@@ -169,6 +170,7 @@ class Runner:
                 return self._accept(batches, reply)
             case DeviceRefused(reason=reason):
                 self._fork([batch.lane.lane_id for batch in batches], reason)
+                self._end_fork()
                 return 0.0
             case Split(malformed=malformed) if sum(len(batch.entries) for batch in batches) <= 1:
                 return self._alone_at_fault(batches, outcome, malformed)
@@ -189,10 +191,13 @@ class Runner:
         results = [result for result in results if result.lane_id not in forked]
         results = self._refresh_tokens(batches, results)
         recorded = self._outbox.record(results, now_ms=self._clock.wall_ms())
+        self._learn(reply)
         if forked:
             self._fork(forked, "this journal is a copy of one that is in use")
-        self._learn(reply)
-        self._ended(Done(), reached=True, reply=reply)
+            self._end_fork(reply)
+        else:
+            self._memory.has_just_forked = False
+            self._ended(Done(), reached=True, reply=reply)
         self._tell(batches, reply, results, recorded)
         return 0.0
 
@@ -201,16 +206,24 @@ class Runner:
         if len(reply.lanes) != len(batches):
             return None
         results: list[LaneResult] = []
+        moved = False  # an answer that moves nothing would be asked for again at once, for ever
         for batch, lane in zip(batches, reply.lanes, strict=True):
             if lane.session_id != batch.lane.session_id:
                 return None
             if lane.status == "forked":
+                moved = True
                 continue
             through = self._through(batch, lane)
             if through is None:
                 if self._is_ahead(batch, lane):
+                    moved = True
                     continue
                 return None
+            sent = {(entry.seq, entry.id) for entry in batch.entries if entry.position <= through[0]}
+            if any((refusal.seq, refusal.id) not in sent for refusal in lane.refused):
+                return None
+            opened = not batch.entries and lane.session_token is not None
+            moved = moved or opened or lane.status == "parked" or through[0] > batch.lane.acked_position
             results.append(
                 LaneResult(
                     batch.lane.lane_id,
@@ -224,7 +237,7 @@ class Runner:
                     batch.token,
                 )
             )
-        return results
+        return results if moved else None
 
     def _through(self, batch: LaneBatch, lane: LaneReply) -> tuple[int, str | None] | None:
         """Return (key, id) of the last handled entry if this device knows it, else None."""
@@ -236,7 +249,9 @@ class Runner:
             if (entry.seq, entry.id) == (named.seq, named.id):
                 return entry.position, entry.id
         if named.id is not None and named.seq > row.acked_seq and self._outbox.holds(base + named.seq, named.id):
-            return base + named.seq, named.id
+            # What was refused beyond the batch is not named here: believe the batch, and ask for the rest.
+            last = batch.entries[-1] if batch.entries else None
+            return (row.acked_position, row.acked_id) if last is None else (last.position, last.id)
         return None
 
     def _is_ahead(self, batch: LaneBatch, lane: LaneReply) -> bool:
@@ -271,14 +286,18 @@ class Runner:
         return replace(result, parked_code=None, parked_message=None)
 
     def _alone_at_fault(self, batches: list[LaneBatch], outcome: Split, malformed: bool) -> float:
-        """One entry is left of a split: probe without entries, then set it aside."""
+        """One entry is left of a split: set it aside if none is accepted, and it is refused once more."""
         entry = next((e for batch in batches for e in batch.entries), None)
         if entry is None:
             self._ended(Retry(outcome.reason, reached=True), reached=True)
             return 0.0
         empty = [replace(batch, entries=()) for batch in batches]
         probe = self._transport.replay(replay_body(self._outbox.device(), empty, self._now()))
-        if not isinstance(probe, Replayed):
+        # Once more, because a server in between that says so now and then must not cost an entry.
+        again = isinstance(probe, Replayed) and self._transport.replay(
+            replay_body(self._outbox.device(), batches, self._now())
+        )
+        if not isinstance(again, Split):
             self._ended(Retry(outcome.reason, reached=True), reached=True)
             return 0.0
         self._set_aside(entry, "malformed" if malformed else "too_large", outcome.reason)
@@ -294,6 +313,12 @@ class Runner:
         self._outbox.fork(lane_ids, now_ms=self._clock.wall_ms())
         log.warning("journal is a copy; going on as a new device", extra={"lanes": len(lane_ids)})
         self._events.emit("forked", reason=reason)
+
+    def _end_fork(self, reply: Reply | None = None) -> None:
+        """A first fork goes on at once; one right after it waits, lest a server that forks all be stormed."""
+        stormed, self._memory.has_just_forked = self._memory.has_just_forked, True
+        outcome = Retry("the platform takes this device for a copy again and again", reached=True)
+        self._ended(outcome if stormed else Done(), reached=True, reply=reply)
 
     def _tell(self, batches: list[LaneBatch], reply: Reply, results: list[LaneResult], recorded: Recorded) -> None:
         lanes = {batch.lane.lane_id: batch.lane for batch in batches}

@@ -217,6 +217,99 @@ def test_a_platform_that_calls_everything_malformed_loses_nothing(rig: Rig) -> N
     assert 0 == rig.desk.audit().dead_letters
 
 
+@pytest.mark.parametrize("malformed", [True, False])
+def test_a_server_that_says_so_now_and_then_costs_no_entry(rig: Rig, malformed: bool) -> None:
+    """One wrong 400 or 413 for an entry alone: the empty replay passes, and so does the entry, asked again."""
+    receipt = rig.track()
+    rig.platform.faults = [Split("no", malformed=malformed)]
+    rig.drain()
+
+    assert ("acknowledged", 0) == (rig.desk.receipt(receipt), rig.desk.audit().dead_letters)
+    assert [receipt.split(".", 2)[2]] == ids_of(rig)
+
+
+def test_an_identify_that_is_set_aside_frees_the_app(rig: Rig) -> None:
+    """As one that the platform refused: the app goes on as nobody, and nobody is shown as identified."""
+    future = rig.session.identification(rig.journal.identify("ann", None, None).written.text)
+    handle = rig.platform.replay
+
+    def strict(body: bytes) -> object:
+        return Split("can't read it", malformed=True) if b'"kind":"identify"' in body else handle(body)
+
+    rig.platform.replay = strict  # type: ignore[assignment, method-assign]
+    rig.drain()
+
+    with pytest.raises(IdentifyRejected, match="malformed"):
+        future.result(0)
+    assert (AudienceState.ANONYMOUS.value, None) == (rig.journal.current().state, rig.journal.current().user_id)
+    assert rig.desk.audit().adds_up
+
+
+def test_what_was_refused_beyond_a_batch_is_still_a_dead_letter(rig: Rig) -> None:
+    """A reply was lost, and the batch that repeats it is a smaller one: refusals in the rest are asked for too."""
+    rig.platform.refuse = lambda entry: "invalid_payload" if entry["payload"].get("name") == "bad" else None
+    receipts = [rig.track("bad" if number == 7 else "good") for number in range(8)]
+    rig.platform.lose_reply = 1
+    rig.runner.step()
+    rig.platform.faults = [Split("too large", malformed=False) for _ in range(7)]
+    rig.drain()
+
+    assert 8 == len(rig.platform.log)
+    assert "refused" == rig.desk.receipt(receipts[7])
+    assert (7, 1) == (rig.desk.audit().acknowledged, rig.desk.audit().dead_letters)
+
+
+def lane_reply(rig: Rig, **changes: object) -> Replayed:
+    lane = {
+        "session_id": rig.journal.current().session_id,
+        "status": "ok",
+        "applied_through": {"seq": 0, "id": None},
+        "state": "anonymous",
+        "session_token": "st",
+    }
+    return Replayed(load_reply({"protocol": 1, "time": 1, "settings": {}, "lanes": [{**lane, **changes}]}))
+
+
+def test_a_reply_that_moves_nothing_is_a_failed_attempt(rig: Rig) -> None:
+    """A cache that repeats an old reply for ever is asked ever more rarely, not in a tight loop."""
+    receipt = rig.track()
+    rig.platform.faults = [lane_reply(rig)] * 100
+    waited_s = [rig.runner.step() for _ in range(20)]
+
+    assert 1 == len(rig.platform.requests)
+    assert 0 < (waited_s[-1] or 0)
+    rig.platform.faults = []
+    rig.drain()
+    assert "acknowledged" == rig.desk.receipt(receipt)
+
+
+def test_a_refusal_of_an_entry_that_was_not_sent_is_not_believed(rig: Rig) -> None:
+    """Its number may be one of ours; its id is not."""
+    receipt = rig.track()
+    position = {"seq": 1, "id": receipt.split(".", 2)[2]}
+    stranger = {"seq": 1, "id": "somebody else's", "code": "invalid_payload", "message": "no"}
+    unhandled = {**position, "code": "invalid_payload", "message": "no"}
+    rig.platform.faults = [lane_reply(rig, applied_through=position, refused=[stranger])]
+    rig.platform.faults += [lane_reply(rig, session_token="another", refused=[unhandled])]
+    rig.drain()
+
+    assert ("acknowledged", 0) == (rig.desk.receipt(receipt), rig.desk.audit().dead_letters)
+
+
+def test_a_platform_that_refuses_every_device_is_not_stormed(rig: Rig) -> None:
+    """A first fork goes on at once, the ones right after it wait."""
+    receipt = rig.track()
+    rig.platform.faults = [DeviceRefused("no") for _ in range(100)]
+    for _ in range(20):
+        rig.runner.step()
+
+    assert 2 == len(rig.platform.requests)
+    rig.platform.faults = []
+    rig.drain()
+    assert "acknowledged" == rig.desk.receipt(receipt)
+    assert rig.desk.audit().adds_up
+
+
 def test_a_refused_write_key_suspends_and_goes_on_when_it_is_accepted(rig: Rig) -> None:
     """Nothing is dropped, and an hour of refusals is few requests."""
     heard: list[str] = []
