@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 import time
@@ -19,9 +20,35 @@ from .oracle import Report, judge
 from .proxy import FaultProxy
 from .stage import PlatformFacts, Stage
 
-DRAIN_WITHIN_S = 60.0
 CLOSE_WITHIN_S = 5.0
 STEP_S = 0.005
+
+
+class Alarm(logging.Handler):
+    """
+    Collects what the SDK logs as an error: an exception that got as far as its sync.
+
+    Attributes:
+        lines: One for each, different ones once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        line = f"{record.getMessage()} ({getattr(record, 'error', 'no kind named')})"
+        if line not in self.lines:
+            self.lines.append(line)
+
+    def __enter__(self) -> Alarm:
+        logging.getLogger("lmg_offline").addHandler(self)
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        logging.getLogger("lmg_offline").removeHandler(self)
+        self.close()
 
 
 @dataclass(slots=True)
@@ -33,6 +60,8 @@ class Play:
         rng: The only source of chance.
 
         report: What was found so far; `verdict` adds the rest.
+
+        alarm: What the SDK logged as an error.
     """
 
     stage: Stage
@@ -42,8 +71,9 @@ class Play:
     kiosk: Kiosk
     rng: random.Random
     report: Report
+    alarm: Alarm
 
-    def drain(self, within_s: float = DRAIN_WITHIN_S) -> bool:
+    def drain(self) -> bool:
         """
         Wait until everything is delivered, hurrying each attempt; say whether it was.
 
@@ -51,10 +81,11 @@ class Play:
         suspended is not hurried by anything: it is woken to see that its (fast)
         clock has moved on.
         """
+        within_s = self.stage.drain_within_s
         deadline = time.monotonic() + within_s
         while not self.client.flush(STEP_S):
             if time.monotonic() > deadline:
-                self.found("hung", f"{self.client.status().queued} entries not delivered in {within_s:.0f} s")
+                self.found("hung", f"{self.client.status().queued} entries not delivered in {within_s:g} s")
                 return False
             self.client._wake()
             time.sleep(STEP_S)
@@ -80,6 +111,8 @@ class Play:
         if not self.client.close(CLOSE_WITHIN_S):
             self.found("hung", "close did not end in time")
         evidence = replace(self.stage.take_evidence(self.platform, self.kiosk.oracle), moved=moved)
+        for line in self.alarm.lines:
+            self.found("wrong_value", f"the SDK logged an error: {line}")
         judged = judge(self.report.row, self.kiosk.oracle, evidence)
         return replace(self.report + judged, tries=tries)
 
@@ -123,4 +156,5 @@ def playing(row: str, seed: int, script: Script, stage: Stage) -> Iterator[Play]
         rng = random.Random(f"{row} {seed}")
         with stage.make_client(platform, proxy.endpoint, Path(folder) / "journal") as client:
             kiosk = Kiosk(client, platform.verification_key, rng)
-            yield Play(stage, platform, proxy, client, kiosk, rng, Report(row))
+            with Alarm() as alarm:
+                yield Play(stage, platform, proxy, client, kiosk, rng, Report(row), alarm)

@@ -105,8 +105,11 @@ class Stage:
 
         take_evidence: Says what the platform has at the end. In a dialect whose
             entries have no numbers its `log` is None.
+
+        drain_within_s: How long a drain may take before it counts as hung.
     """
 
     make_platform: Callable[[], AbstractContextManager[PlatformFacts]] = make_platform
     make_client: Callable[[PlatformFacts, str, Path], Client] = make_client
     take_evidence: Callable[[PlatformFacts, Oracle], Evidence] = take_evidence
+    drain_within_s: float = 60.0
