@@ -33,6 +33,7 @@ DEV = [
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "ruff>=0.9",
+    "snowplow-tracker>=1.1",
 ]
 
 setup(

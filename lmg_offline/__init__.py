@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         ValidationError,
         VerificationRequired,
     )
-    from .models import Page
+    from .models import Page, ShareMethod
     from .protocol.profile import Gender, Profile
     from .receipts import Identification, Receipt
     from .status import Status
@@ -52,6 +52,7 @@ __all__ = [
     "PlatformError",
     "Profile",
     "Receipt",
+    "ShareMethod",
     "Status",
     "ValidationError",
     "VerificationRequired",
@@ -66,6 +67,7 @@ _HOMES = {
     "Page": ".models",
     "Profile": ".protocol.profile",
     "Receipt": ".receipts",
+    "ShareMethod": ".models",
     "Status": ".status",
 }
 

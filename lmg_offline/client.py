@@ -7,6 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 
 from ._core.explain import LaneFacts, SyncFacts, explain
@@ -19,13 +20,15 @@ from ._support.clock import Clock, SystemClock, utc_from_ms
 from ._sync.events import Callback, Events
 from ._sync.lease import Lease
 from ._sync.reads import Reads
-from ._sync.runner import Runner, TokenProvider
+from ._sync.runner import Runner
 from ._sync.session import Session
 from ._sync.thread import SyncThread
+from ._sync.tokens import TokenProvider
 from .activity import Activity
 from .business import BusinessApi
 from .collection import CollectionApi
-from .config import Config, make_config
+from .config import Config, LmgSettings, make_config
+from .device import Device
 from .errors import ClientClosed
 from .geo import ContentFilter
 from .location import LocationApi
@@ -63,6 +66,9 @@ class Client:
         durability: str = "full",
         token_provider: TokenProvider | None = None,
         sync: bool = True,
+        language: str | None = None,
+        timezone: str | None = None,
+        lmg: LmgSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
         """
@@ -84,6 +90,13 @@ class Client:
 
             sync: False: journal only, nothing is ever sent.
 
+            language: Language code sent with each request; default: the system's.
+
+            timezone: IANA name of the time zone sent with each request; default: the system's.
+
+            lmg: How to speak to a platform without the replay extension, where
+                its public facts leave that open.
+
             clock: The clocks to read; for tests.
 
         Raises:
@@ -98,12 +111,13 @@ class Client:
         self._closed = False
         self._folder = location.folder_of(config.app_name, config.data_dir)
         self._clock = clock or SystemClock()
+        self._device = Device(self._clock, language, timezone)
         self._journal = Journal.open(self._folder, self._clock, durable=config.durability == "full")
         self._events = Events()
-        self._build(config, token_provider)
+        self._build(config, token_provider, lmg or LmgSettings())
         _live.add(self)
 
-    def _build(self, config: Config, token_provider: TokenProvider | None) -> None:
+    def _build(self, config: Config, token_provider: TokenProvider | None, lmg: LmgSettings) -> None:
         outbox, cache = Outbox(self._journal), ReadCache(self._journal.store)
         self._runner: Runner | None = None
         self._thread: SyncThread | None = None
@@ -111,7 +125,12 @@ class Client:
         if config.sync:
             from ._transport.http import HttpTransport
 
-            self._transport = HttpTransport(config.endpoint, config.write_key, deadline_s=config.request_deadline_s)
+            self._transport = HttpTransport(
+                config.endpoint,
+                config.write_key,
+                deadline_s=config.request_deadline_s,
+                client_headers=self._device.headers,
+            )
             self._runner = Runner(
                 self._journal,
                 outbox,
@@ -120,6 +139,9 @@ class Client:
                 endpoint=config.endpoint,
                 write_key=config.write_key,
                 token_provider=token_provider,
+                device=self._device,
+                lmg=lmg,
+                app_id=config.app_name,
             )
             self._thread = SyncThread(
                 self._runner, Lease(self._folder), self._journal.store, lambda: self._session.settle()
@@ -162,6 +184,32 @@ class Client:
     def set_context_geo_circle(self, centre: tuple[float, float] | None, radius_m: float | None = None) -> None:
         """Show only what lies within `radius_m` metres of (lat, lon); None clears it."""
         self._content_filter.set_context_geo_circle(centre, radius_m)
+
+    def set_device_location(
+        self,
+        lat: float | None,
+        lon: float | None = None,
+        accuracy_m: float | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """
+        Say where the device is; None forgets it. Kept in memory alone.
+
+        It goes with each request, and answers what redemptions ask of a place.
+
+        Args:
+            lat: Latitude in degrees.
+
+            lon: Longitude in degrees.
+
+            accuracy_m: How far off it may be, in metres.
+
+            at: When it was measured, an aware datetime; default: now.
+
+        Raises:
+            ValidationError: A value is out of range.
+        """
+        self._device.set_position(lat, lon, accuracy_m, at)
 
     def on(self, event: str, callback: Callback) -> Callable[[], None]:
         """
@@ -236,7 +284,7 @@ class Client:
             last_synced_at=None if synced_at is None else utc_from_ms(synced_at),
             last_error=thread_error or (view.last_error if view is not None else saved.last_error),
             next_attempt_in=view.next_attempt_s if view is not None and counts.queued else None,
-            dialect=None if synced_at is None else "replay",
+            dialect=view.dialect if view is not None else saved.dialect,
             state=lane.state,
             session_id=lane.session_id,
             journal=str(self._journal.store.path),
@@ -245,8 +293,11 @@ class Client:
     def explain(self) -> list[str]:
         """Return one sentence per lane that is not moving: why, and what would unblock it."""
         status = self.status()
+        waiting = self._waiting()
         lanes = [
-            LaneFacts(lane.session_id, lane.queued, lane.parked_code, lane.parked_message)
+            LaneFacts(
+                lane.session_id, lane.queued, lane.parked_code, lane.parked_message, waiting.get(lane.session_id)
+            )
             for lane in self._desk.lanes()
         ]
         return explain(
@@ -260,6 +311,14 @@ class Client:
                 status.next_attempt_in,
             ),
         )
+
+    def _waiting(self) -> dict[str, tuple[float, str]]:
+        """Return for each session whose lane the sync leaves out for now: for how many seconds, and why."""
+        if self._runner is None:
+            return {}
+        waiting = self._runner.waiting()
+        found = self._journal.store.read("SELECT lane_id, session_id FROM lanes WHERE drained = 0") if waiting else []
+        return {session_id: waiting[lane_id] for lane_id, session_id in found if lane_id in waiting}
 
     def audit(self) -> Audit:
         """Count every accepted entry and what became of it; see `Audit.adds_up`."""

@@ -17,6 +17,42 @@ DEFAULT_ENDPOINT = "http://127.0.0.1:8642"
 
 
 @dataclass(frozen=True, slots=True)
+class LmgSettings:
+    """
+    How to speak to a platform without the replay extension, where its public facts leave it open.
+
+    Attributes:
+        identify_warnings: What it means when the platform takes a verification
+            token and warns: `reject`: it was refused; `identified`: taken, but not
+            verified; `ignore`: verified.
+
+        refresh_refused_tokens: Ask the `token_provider` for a fresh token whatever
+            the platform's reason was; False: only when it says that the token expired.
+
+        extend_after_s: Age of a session token at which the session is extended, in seconds.
+
+        entry_header: Name the journal entry in a header of each write, for the
+            platform's log. Servers pass over headers they do not know.
+
+    Source: docs/lmg-compatibility.md says what is known, what is not, and why these are the defaults.
+    """
+
+    identify_warnings: Literal["reject", "identified", "ignore"] = "reject"
+    refresh_refused_tokens: bool = True
+    extend_after_s: float = 6 * 3600.0
+    entry_header: bool = True
+
+    def __post_init__(self) -> None:
+        errors: dict[str, list[str]] = {}
+        if self.identify_warnings not in ("reject", "identified", "ignore"):
+            errors["lmg.identify_warnings"] = ['Use "reject", "identified" or "ignore".']
+        if not 60 <= self.extend_after_s <= 365 * 86400:
+            errors["lmg.extend_after_s"] = ["Give seconds, from a minute to a year."]
+        if errors:
+            raise ValidationError(errors)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """
     Settings of one client.

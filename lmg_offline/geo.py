@@ -29,7 +29,7 @@ class ContentFilter:
 
     def set_ordering_point(self, lat: float | None, lon: float | None = None) -> None:
         """Order by the distance from (lat, lon), in degrees; None clears. Raises ValidationError."""
-        found = None if lat is None and lon is None else _point("ordering_point", (lat, lon))
+        found = None if lat is None and lon is None else check_point("ordering_point", (lat, lon))
         with self._lock:
             self._ordering = found
 
@@ -63,7 +63,7 @@ class ContentFilter:
         if centre is None:
             self.set_context_geo_area(None)
             return
-        lat, lon = _point("centre", centre)
+        lat, lon = check_point("centre", centre)
         if not _is_between(radius_m, MIN_RADIUS_M, MAX_RADIUS_M):
             raise ValidationError({"radius_m": ["Give metres, from 1 to 1,000,000."]})
         angle = float(radius_m) / EARTH_RADIUS_M
@@ -87,7 +87,7 @@ class ContentFilter:
 def _ring(points: Sequence[Point]) -> tuple[Point, ...]:
     if isinstance(points, str) or not isinstance(points, Sequence):
         raise ValidationError({"points": ["Give a list of (lat, lon)."]})
-    ring = [_point(f"points.{number}", point) for number, point in enumerate(points)]
+    ring = [check_point(f"points.{number}", point) for number, point in enumerate(points)]
     if ring and ring[0] == ring[-1]:
         ring.pop()
     if len(set(ring)) < 3 or len(ring) > MAX_CORNERS:
@@ -109,7 +109,8 @@ def _ring(points: Sequence[Point]) -> tuple[Point, ...]:
     return (*ring, ring[0])
 
 
-def _point(name: str, point: object) -> Point:
+def check_point(name: str, point: object) -> Point:
+    """Return (lat, lon) in degrees. Raises ValidationError naming the part at fault."""
     if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
         raise ValidationError({name: ["Give (lat, lon)."]})
     lat, lon = point

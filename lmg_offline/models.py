@@ -1,13 +1,29 @@
-"""What reads return: frozen values with the fields of the platform's schema, in snake_case."""
+"""What reads return: frozen values with the fields of the platform's schema, in snake_case; and public enums."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Generic, TypeVar, overload
 
 T = TypeVar("T")
+
+
+class ShareMethod(str, Enum):
+    """
+    By what something was shared; the values are what activity carries.
+
+    Source: the real SDK's enum of sharing methods; its wire values are not public, these are our choice.
+    """
+
+    UNKNOWN = "unknown"
+    FACEBOOK = "facebook"
+    TWITTER = "twitter"
+    EMAIL = "email"
+    SMS = "sms"
+    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +160,27 @@ class Collection:
     hero_standard_images: tuple[Image, ...] = ()
     icon_small_images: tuple[Image, ...] = ()
     icon_large_images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePosition:
+    """
+    Where the device is, as far as the app said. The repr leaves the place out.
+
+    Attributes:
+        latitude: In degrees.
+
+        longitude: In degrees.
+
+        accuracy_m: In metres; None when the app did not say.
+
+        age_s: How long ago that was, in seconds.
+    """
+
+    latitude: float = field(repr=False)
+    longitude: float = field(repr=False)
+    accuracy_m: float | None
+    age_s: float
 
 
 @dataclass(frozen=True, slots=True)

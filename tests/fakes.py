@@ -14,9 +14,12 @@ from lmg_offline._journal.journal import Journal
 from lmg_offline._journal.outbox import Outbox
 from lmg_offline._journal.readcache import ReadCache
 from lmg_offline._sync.events import Events
-from lmg_offline._sync.runner import Runner, TokenProvider
+from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
+from lmg_offline._sync.tokens import TokenProvider
 from lmg_offline._transport.port import QueryOutcome, Replayed, ReplayOutcome
+from lmg_offline.config import LmgSettings
+from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
 
 START_MS = 1_790_000_000_000
@@ -127,6 +130,8 @@ class MemoryPlatform:
         entries = sent["entries"]
         if lane.device_id != device_id or (lane.kept[0] == after[0] and lane.kept != after):
             return self._ended(reply, lane, status="forked", code="forked", message="in use elsewhere")
+        if lane.kept[0] < after[0]:
+            lane.kept, reply["restored"] = after, True
         if lane.kept[0] > after[0]:
             known = [(e["seq"], e["id"]) for e in entries]
             skipped = len(entries)
@@ -181,8 +186,10 @@ class Rig:
     def __init__(
         self,
         folder: Path,
-        platform: MemoryPlatform | None = None,
+        platform: Any = None,
         token_provider: TokenProvider | None = None,
+        lmg: LmgSettings | None = None,
+        endpoint: str = "http://platform.test",
     ) -> None:
         self.clock = ManualClock()
         self.platform = platform or MemoryPlatform(clock=self.clock)
@@ -195,9 +202,12 @@ class Rig:
             self.outbox,
             self.platform,
             self.events,
-            endpoint="http://platform.test",
+            endpoint=endpoint,
             write_key="wk_test",
+            lmg=lmg,
+            app_id="rig",
             token_provider=token_provider,
+            device=Device(self.clock, "en", "Europe/Zurich"),
             jitter=lambda: 0.5,
         )
         self.desk = Desk(self.journal, lambda: None)

@@ -15,12 +15,18 @@ _PARKED = {
 
 @dataclass(frozen=True, slots=True)
 class LaneFacts:
-    """What is known of one lane."""
+    """
+    What is known of one lane.
+
+    Attributes:
+        waiting: For how many seconds the sync leaves it out, and why; None when it does not.
+    """
 
     session_id: str
     queued: int
     parked_code: str | None
     parked_message: str | None
+    waiting: tuple[float, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ def _why(lane: LaneFacts, sync: SyncFacts) -> str:
         return f"the write key was refused ({sync.suspended}); give the app a valid key, nothing is dropped"
     if not sync.sending:
         return "another process of this journal sends; nothing to do"
+    if lane.waiting is not None:
+        return f"{lane.waiting[1]}; it is tried again in {lane.waiting[0]:.0f} s, other sessions go on"
     if sync.last_error is not None:
         when = "soon" if sync.next_attempt_in is None else f"in {sync.next_attempt_in:.0f} s"
         return f"{sync.last_error}; the next attempt is {when}"

@@ -28,7 +28,7 @@ from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
     "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"
-    " identify_position, session_token, parked_code, parked_message, drained, profile"
+    " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position"
 )
 _CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
 
@@ -355,11 +355,21 @@ def note_removed(connection: Connection, positions: list[int], reason: str, at: 
 
 
 def mark_drained(connection: Connection, lane_id: int) -> None:
-    """A sealed lane with nothing left: nothing of its person stays in it, nor a token nobody needs."""
+    """
+    A sealed lane with nothing left: nothing of its person stays in it, nor a token nobody needs.
+
+    While it has dead letters the person's id stays beside them: one that is
+    retried must go out under the same person.
+    """
     connection.exec_driver_sql(
-        "UPDATE lanes SET drained = 1, user_id = NULL, session_token = NULL, profile = NULL WHERE lane_id = ?",
-        (lane_id,),
+        "UPDATE lanes SET drained = 1, session_token = NULL, profile = NULL WHERE lane_id = ?", (lane_id,)
     )
+    low = lane_id << LANE_SHIFT
+    if not rows(
+        connection, "SELECT 1 FROM dead_letters WHERE position BETWEEN ? AND ? LIMIT 1", (low, low + SEQ_MASK)
+    ):
+        connection.exec_driver_sql("UPDATE lanes SET user_id = NULL WHERE lane_id = ?", (lane_id,))
+        connection.exec_driver_sql("DELETE FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
     connection.exec_driver_sql(
         "DELETE FROM tokens WHERE user_id NOT IN (SELECT user_id FROM lanes WHERE drained = 0 AND user_id NOT NULL)"
     )

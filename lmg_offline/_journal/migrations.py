@@ -1,7 +1,8 @@
 """
 From nothing, or an older version, to the journal this package writes.
 
-Each step runs in one transaction with its number in `user_version`. A journal
+A new journal is made as the newest version at once; an older one goes through
+the steps, each in one transaction with its number in `user_version`. A journal
 from a newer version is refused and left as it is.
 """
 
@@ -17,9 +18,9 @@ from .._support.clock import Clock
 from .._support.ids import new_id, new_secret
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
-from .tables import LANE_SHIFT, metadata
+from .tables import LANE_SHIFT, lmg_sessions, metadata
 
-VERSION = 1
+VERSION = 2
 
 
 def create(path: Path, clock: Clock) -> None:
@@ -41,7 +42,7 @@ def create(path: Path, clock: Clock) -> None:
         connection.exec_driver_sql("PRAGMA synchronous=FULL")
         connection.exec_driver_sql("PRAGMA auto_vacuum=FULL")  # before the first table; drained space goes back
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
-        _run_steps(connection, 0, clock)
+        _in_one_transaction(connection, VERSION, lambda: _fill(connection, clock))
     engine.dispose()
     draft.replace(path)
     sync_folder(path.parent)
@@ -64,24 +65,26 @@ def upgrade(connection: Connection, path: Path, clock: Clock) -> None:
             f"{path} was written by a newer lmg_offline (journal version {found}, this one knows {VERSION}); "
             "install the newer package"
         )
-    _run_steps(connection, found, clock)
+    for number in range(found + 1, VERSION + 1):
+        step = _STEPS[number]
+        _in_one_transaction(connection, number, lambda: step(connection))  # noqa: B023 - called before the next turn
     if rows(connection, "PRAGMA quick_check(1)") != [("ok",)]:
         raise JournalCorrupt(f"the journal {path} is damaged; keep a copy of its folder and move it aside")
 
 
-def _run_steps(connection: Connection, found: int, clock: Clock) -> None:
-    for number in range(found + 1, VERSION + 1):
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
-        try:
-            _STEPS[number](connection, clock)
-            connection.exec_driver_sql(f"PRAGMA user_version={number}")
-            connection.exec_driver_sql("COMMIT")
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
+def _in_one_transaction(connection: Connection, number: int, work: Callable[[], None]) -> None:
+    connection.exec_driver_sql("BEGIN EXCLUSIVE")
+    try:
+        work()
+        connection.exec_driver_sql(f"PRAGMA user_version={number}")
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
 
 
-def _to_1(connection: Connection, clock: Clock) -> None:
+def _fill(connection: Connection, clock: Clock) -> None:
+    """Make the newest tables, a device and its first session."""
     metadata.create_all(connection, checkfirst=False)
     now = clock.wall_ms()
     base = 1 << LANE_SHIFT
@@ -97,4 +100,14 @@ def _to_1(connection: Connection, clock: Clock) -> None:
     connection.exec_driver_sql("INSERT INTO sync_state (id, failures) VALUES (1, 0)")
 
 
-_STEPS: dict[int, Callable[[Connection, Clock], None]] = {1: _to_1}
+def _to_2(connection: Connection) -> None:
+    """Sessions of the LMG dialect, and in each lane the newest identify that the platform has taken."""
+    connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN claimed_position INTEGER")
+    connection.exec_driver_sql(
+        "UPDATE lanes SET claimed_position = identify_position"
+        " WHERE identify_position <= acked_position AND user_id IS NOT NULL"
+    )
+    lmg_sessions.create(connection)
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {2: _to_2}

@@ -18,9 +18,10 @@ from .._core.profiles import change_of, fold
 from .._support.ids import new_id, new_secret
 from .engine import rows, scalar
 from .journal import LANE_COLUMNS, Journal, mark_drained, note_removed
-from .records import EntryRow, LaneBatch, LaneResult, LaneRow, Recorded, digest_of
+from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded, digest_of
 from .tables import LANE_SHIFT, SEQ_MASK
 
+_LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
 ENTRY_COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 MAX_LANES = 200
 
@@ -54,6 +55,7 @@ class SavedSync:
     last_synced_at: int | None
     last_error: str | None
     settings: str | None
+    dialect: str | None
 
 
 class Outbox:
@@ -101,11 +103,17 @@ class Outbox:
 
         return self._store.read_with(gather)
 
+    def current_batch(self) -> LaneBatch:
+        """Return the current session's lane, without entries."""
+        return LaneBatch(self._journal.current(), None, ())
+
     def _lane_batch(self, connection: Connection, lane_id: int, found: list[EntryRow]) -> LaneBatch:
         lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
         token = None
         if lane.user_id is not None and any(entry.kind == "identify" for entry in found):
             token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
+        elif found and found[0].kind == "forget":
+            token = json.loads(found[0].body).get("token")  # it is kept nowhere else any more
         return LaneBatch(lane, token, tuple(found))
 
     def holds(self, position: int, entry_id: str) -> bool:
@@ -134,6 +142,7 @@ class Outbox:
         low = lane.lane_id << LANE_SHIFT
         current = scalar(connection, "SELECT current_lane FROM device") == lane.lane_id
         refused = self._bury(connection, lane, result, now)
+        self._claim(connection, lane, result)
         if current:
             self._fold_profile(connection, lane, result.through)
             if lane.identify_position in {low + refusal.seq for refusal in result.refused}:
@@ -180,6 +189,20 @@ class Outbox:
             total.rejected + rejected,
             total.released + ((lane.lane_id,) if released else ()),
             total.refused + refused,
+        )
+
+    def _claim(self, connection: Connection, lane: LaneRow, result: LaneResult) -> None:
+        """Remember which identify the platform has taken, and what its session is identified as."""
+        if result.claim is not None:
+            connection.exec_driver_sql(
+                "UPDATE lmg_sessions SET claim = ? WHERE lane_id = ?", (result.claim, lane.lane_id)
+            )
+        if lane.user_id is None or result.state not in ("identified", "verified"):
+            return
+        connection.exec_driver_sql(
+            "UPDATE lanes SET claimed_position = coalesce((SELECT max(position) FROM entries WHERE position > ?"
+            " AND position <= ? AND kind = 'identify'), claimed_position) WHERE lane_id = ?",
+            (lane.lane_id << LANE_SHIFT, result.through, lane.lane_id),
         )
 
     def _bury(self, connection: Connection, lane: LaneRow, result: LaneResult, now: int) -> tuple[str, ...]:
@@ -275,6 +298,65 @@ class Outbox:
                 mark_drained(connection, lane_id)
 
         self._store.run(apply)
+
+    def token(self, user_id: str) -> str | None:
+        """Return the verification token that is kept for a user, or None."""
+        found = self._store.read("SELECT token FROM tokens WHERE user_id = ?", (user_id,))
+        return found[0][0] if found else None
+
+    def lmg_session(self, lane_id: int) -> LmgSession | None:
+        """Return the lane's session in the LMG dialect, or None."""
+        found = self._store.read(f"SELECT {_LMG_COLUMNS} FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
+        return LmgSession(*found[0]) if found else None
+
+    def keep_lmg_session(self, session: LmgSession) -> None:
+        """Keep a lane's session of the LMG dialect. Atomic: it, and the token that reads of an open lane use."""
+
+        def keep(connection: Connection) -> None:
+            connection.exec_driver_sql(
+                f"INSERT INTO lmg_sessions ({_LMG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (lane_id) DO UPDATE"
+                " SET session_id = excluded.session_id, token = excluded.token, claim = excluded.claim,"
+                " ingestion_url = excluded.ingestion_url, token_at = excluded.token_at",
+                (
+                    session.lane_id,
+                    session.session_id,
+                    session.token,
+                    session.ingestion_url,
+                    session.claim,
+                    session.token_at,
+                ),
+            )
+            connection.exec_driver_sql(
+                "UPDATE lanes SET session_token = ? WHERE lane_id = ? AND sealed_at IS NULL",
+                (session.token, session.lane_id),
+            )
+
+        self._store.run(keep)
+
+    def drop_lmg_session(self, lane_id: int) -> None:
+        """The platform has lost the lane's session: the next step opens another. Atomic."""
+
+        def drop(connection: Connection) -> None:
+            connection.exec_driver_sql("DELETE FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
+            connection.exec_driver_sql("UPDATE lanes SET session_token = NULL WHERE lane_id = ?", (lane_id,))
+
+        self._store.run(drop)
+
+    def drop_lmg_sessions(self) -> None:
+        """Forget every session of the LMG dialect: they are another endpoint's. Atomic."""
+
+        def drop(connection: Connection) -> None:
+            connection.exec_driver_sql("DELETE FROM lmg_sessions")
+            connection.exec_driver_sql("UPDATE lanes SET session_token = NULL WHERE session_token IS NOT NULL")
+
+        self._store.run(drop)
+
+    def claimed_lanes(self) -> list[int]:
+        """Return the lanes that still matter and that the platform has taken an identify of."""
+        found = self._store.read(
+            "SELECT lane_id FROM lanes WHERE drained = 0 AND claimed_position IS NOT NULL ORDER BY lane_id"
+        )
+        return [row[0] for row in found]
 
     def drop_session_token(self, lane_id: int) -> None:
         """The platform no longer takes the session's token: the next replay asks for a new one."""
@@ -392,7 +474,7 @@ class Outbox:
         return SavedSync(
             *self._store.read(
                 "SELECT endpoint, write_key_digest, failures, not_before_at, floor_until_at, suspended_code,"
-                " suspended_message, last_synced_at, last_error, settings FROM sync_state"
+                " suspended_message, last_synced_at, last_error, settings, dialect FROM sync_state"
             )[0]
         )
 
@@ -403,7 +485,7 @@ class Outbox:
                 connection.exec_driver_sql(
                     "UPDATE sync_state SET endpoint = ?, write_key_digest = ?, failures = ?, not_before_at = ?,"
                     " floor_until_at = ?, suspended_code = ?, suspended_message = ?, last_synced_at = ?,"
-                    " last_error = ?, settings = ?",
+                    " last_error = ?, settings = ?, dialect = ?",
                     (
                         saved.endpoint,
                         saved.write_key_digest,
@@ -415,6 +497,7 @@ class Outbox:
                         saved.last_synced_at,
                         saved.last_error,
                         saved.settings,
+                        saved.dialect,
                     ),
                 ).rowcount
             ),

@@ -19,6 +19,9 @@ class LaneRow:
         acked_position: Key of the last entry known to be acknowledged.
 
         identify_position: Key of the newest identify; None when there was none.
+
+        claimed_position: Key of the newest identify that the platform has taken;
+            None while the platform knows the session as nobody's.
     """
 
     lane_id: int
@@ -35,6 +38,7 @@ class LaneRow:
     parked_message: str | None
     drained: int
     profile: str | None = field(repr=False)
+    claimed_position: int | None
 
     @property
     def identify_pending(self) -> bool:
@@ -90,9 +94,10 @@ class LaneBatch:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An entry that was refused for good, by its number in the lane."""
+    """An entry that was refused for good, by its number in the lane and its id."""
 
     seq: int
+    entry_id: str
     code: str
     message: str
 
@@ -106,6 +111,9 @@ class LaneResult:
         through: Key of the last handled entry.
 
         through_id: Its id; None when nothing was ever handled.
+
+        claim: What the lane's LMG session is identified as now; None in the
+            replay dialect, and where that did not change.
     """
 
     lane_id: int
@@ -117,6 +125,28 @@ class LaneResult:
     parked_code: str | None = None
     parked_message: str | None = None
     sent_token: str | None = field(default=None, repr=False)
+    claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LmgSession:
+    """
+    A lane's session on a platform that speaks the LMG dialect.
+
+    Attributes:
+        session_id: The platform's id of it; not the lane's own session id.
+
+        claim: What it was identified as: `anonymous`, `identified` or `verified`.
+
+        token_at: When the token was issued, in wall milliseconds.
+    """
+
+    lane_id: int
+    session_id: str
+    token: str = field(repr=False)
+    ingestion_url: str = field(repr=False)
+    claim: str
+    token_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,26 @@ lanes = Table(
     Column("drained", Integer, CheckConstraint("drained IN (0, 1)"), nullable=False),
     Column("profile", Text),
     Column("successor_lane", Integer),
+    Column("claimed_position", Integer),
     CheckConstraint("acked_position <= last_position OR last_position = lane_id << 32", name="acked_in_lane"),
     CheckConstraint("(parked_at IS NULL) = (parked_code IS NULL)", name="parked_has_a_code"),
     sqlite_autoincrement=True,
 )
 Index("lanes_not_drained", lanes.c.lane_id, sqlite_where=text("drained = 0"))
+
+
+# A lane's session on a platform that speaks the LMG dialect. `claim` is what that session
+# was identified as; it is less than the lane's own state when a session was lost and opened anew.
+lmg_sessions = Table(
+    "lmg_sessions",
+    metadata,
+    Column("lane_id", Integer, primary_key=True, autoincrement=False),
+    Column("session_id", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("ingestion_url", Text, nullable=False),
+    Column("claim", Text, CheckConstraint("claim IN ('anonymous', 'identified', 'verified')"), nullable=False),
+    Column("token_at", Integer, nullable=False),
+)
 
 
 def _entry_columns() -> list[Column[object]]:

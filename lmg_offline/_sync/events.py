@@ -25,6 +25,7 @@ NAMES = frozenset(
         "resumed",
         "forked",
         "restored",
+        "warning",
     }
 )
 

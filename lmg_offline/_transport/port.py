@@ -24,6 +24,31 @@ class DeviceRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class NotSpoken:
+    """The endpoint's schema does not hold what was asked: it speaks another dialect."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphData:
+    """
+    The data of one operation of the LMG dialect.
+
+    Attributes:
+        at_ms: The server's clock, in milliseconds since 1970 UTC, to the second; None when it said nothing.
+    """
+
+    data: dict[str, object] = field(repr=False)
+    at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The collector has taken the events."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """
     A query's data.
@@ -45,14 +70,16 @@ class SessionExpired:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The platform understood the query and said no."""
+    """The platform understood and said no."""
 
     status: int
     message_id: str | None
     message: str
 
 
-ReplayOutcome = Replayed | Retry | Split | Suspend | DeviceRefused
+ReplayOutcome = Replayed | Retry | Split | Suspend | DeviceRefused | NotSpoken
+GraphOutcome = GraphData | SessionExpired | Refused | NotSpoken | Retry | Suspend
+CollectOutcome = Collected | SessionExpired | Split | Retry
 QueryOutcome = Answer | Retry | SessionExpired | Refused
 
 
@@ -65,6 +92,23 @@ class Transport(Protocol):
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """Send a query's JSON body to the content endpoint."""
+        ...
+
+    def graph(self, path: str, body: bytes, *, session_token: str | None, entry: str | None) -> GraphOutcome:
+        """
+        Send one operation of the LMG dialect.
+
+        Args:
+            path: Of the endpoint: `/graph/auth` or `/graph/default`.
+
+            body: `{"query", "variables"}` as JSON.
+
+            entry: Names the journal entry in the platform's log; never needed by it.
+        """
+        ...
+
+    def collect(self, url: str, body: bytes) -> CollectOutcome:
+        """Send events to a collector at `url`; no key and no token goes with them."""
         ...
 
     def close(self) -> None:

@@ -43,6 +43,7 @@ def add_to(verbs: Any) -> None:
     """Add the verb's words."""
     parser = verbs.add_parser("demo", help="the main job, shown: an offline kiosk, real people, the network is back")
     parser.add_argument("--people", type=_people, metavar="N", help="only the first N of 7,425")
+    parser.add_argument("--lmg-only", action="store_true", help="against a platform without our extension")
     parser.add_argument("--keep", action="store_true", help="leave the data folder, and name it")
     parser.set_defaults(run=run_demo)
 
@@ -53,7 +54,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         return 3
     folder = Path(tempfile.mkdtemp(prefix="lmg-offline-demo-"))
     try:
-        return Demo(folder, arguments.people, _say).run()
+        return Demo(folder, arguments.people, _say, lmg_only=arguments.lmg_only).run()
     finally:
         if arguments.keep:
             _say(f"Kept: {folder}")
@@ -64,7 +65,9 @@ def run_demo(arguments: argparse.Namespace) -> int:
 class Demo:
     """One run in one folder."""
 
-    def __init__(self, folder: Path, most: int | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, most: int | None, say: Callable[[str], None], *, lmg_only: bool = False
+    ) -> None:
         from .people import load
 
         self._folder = folder
@@ -72,6 +75,7 @@ class Demo:
         self._people = load(most)
         self._port = _free_port()
         self._say = say
+        self._lmg_only = lmg_only
         self._in_flight = 0
 
     def run(self) -> int:
@@ -96,6 +100,7 @@ class Demo:
         """Run `platform serve --dev` on our port; yield what it announces."""
         database = f"sqlite:///{self._folder / 'platform.db'}"
         words = ["platform", "serve", "--dev", "--port", str(self._port), "--database", database]
+        words += ["--lmg-only"] if self._lmg_only else []
         command = [sys.executable, "-m", "lmg_offline.cli.main", *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             try:

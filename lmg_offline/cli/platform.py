@@ -26,6 +26,16 @@ def add_to(verbs: Any) -> None:
     serve.add_argument("--host", default=DEFAULT_HOST, help="address to listen on; default: %(default)s")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes a free one; default: %(default)s")
     serve.add_argument("--dev", action="store_true", help="make one property on first use, and serve GraphiQL")
+    serve.add_argument("--lmg-only", action="store_true", help="leave out what the real platform does not have")
+    serve.add_argument(
+        "--session-ttl", type=_seconds, metavar="S", help="seconds a session token is good; default: 30 days"
+    )
+    serve.add_argument(
+        "--bad-token",
+        choices=("error", "warning"),
+        default="error",
+        help="what identifySession does with a bad signature; default: %(default)s",
+    )
     serve.add_argument("--workers", type=_workers, default=1, help="processes that answer; default: %(default)s")
     _add_database(serve, _serve)
     made = inner.add_parser("property", help="make a property").add_subparsers(dest="how", required=True, metavar="HOW")
@@ -80,12 +90,16 @@ def _on_database(verb: Verb, arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace, database_url: str) -> int:
     """Serve until stopped; the first line on stdout names endpoint and keys."""
     from ..platform.server import serve
+    from ..platform.settings import Settings
 
+    ttl = {} if arguments.session_ttl is None else {"session_ttl_s": arguments.session_ttl}
     return serve(
         host=arguments.host,
         port=arguments.port,
         database_url=database_url,
-        dev=arguments.dev,
+        settings=Settings(
+            dev=arguments.dev, lmg_only=arguments.lmg_only, bad_token=arguments.bad_token, **ttl
+        ),
         workers=arguments.workers,
         announce=lambda facts: print(json.dumps(facts), flush=True),
     )
@@ -125,6 +139,10 @@ def _default_database() -> str:
 
 def _port(text: str) -> int:
     return _between(text, 0, 65535)
+
+
+def _seconds(text: str) -> int:
+    return _between(text, 1, 10**9)
 
 
 def _workers(text: str) -> int:

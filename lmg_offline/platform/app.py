@@ -16,6 +16,7 @@ from lmg_offline.platform.admin_api.replies import Problem, problem_reply
 from lmg_offline.platform.audience_api import auth, bookmarks
 from lmg_offline.platform.audience_api.endpoint import error_reply, graph_endpoint
 from lmg_offline.platform.audience_api.executor import Executor, read_sdl
+from lmg_offline.platform.collector.endpoint import collector_routes
 from lmg_offline.platform.content.resolvers import RESOLVERS as CONTENT
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
@@ -33,12 +34,14 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings()
     methods = ["GET", "POST"] if settings.dev else ["POST"]
-    auth_executor = Executor(read_sdl("auth.graphql"), auth.RESOLVERS)
-    default_executor = Executor(read_sdl("default.graphql"), CONTENT, bookmarks.RESOLVERS)
+    auth_executor = Executor(read_sdl("auth.graphql", lmg_only=settings.lmg_only), auth.RESOLVERS)
+    default_sdl = read_sdl("default.graphql", lmg_only=settings.lmg_only)
+    default_executor = Executor(default_sdl, CONTENT, bookmarks.RESOLVERS)
     app = Starlette(
         routes=[
             Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings), methods=methods),
             Route(DEFAULT_PATH, graph_endpoint(default_executor, engine, settings), methods=methods),
+            *collector_routes(engine, settings),
             Route("/healthz", _healthz),
             *admin_routes,
         ],

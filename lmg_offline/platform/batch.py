@@ -41,6 +41,7 @@ class LaneState:
     previous_token_hash: str | None = field(default=None, repr=False)
     forgotten_key: str | None = field(default=None, repr=False)
     forgotten_at: int | None = None
+    ingest_key: str | None = field(default=None, repr=False)
 
     @property
     def device(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -18,10 +19,11 @@ from sqlalchemy import Connection, insert, select, update
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform.batch import LaneState, Logged, Touched
 from lmg_offline.platform.effects import Applied, Effects, Outcome, Parked, Refused, Stamp
+from lmg_offline.platform.entry_log import log_entry
 from lmg_offline.platform.identity import key_hash
 from lmg_offline.platform.lanes import Apply, Fork, plan
 from lmg_offline.platform.properties import Property
-from lmg_offline.platform.sessions import new_token
+from lmg_offline.platform.sessions import new_ingest_key, new_token
 from lmg_offline.platform.store import tables
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.entries import MAX_ID, Kind, check_payload
@@ -118,7 +120,12 @@ class _Request:
             return _forked(lane, what.reason)
         if known is None:
             batch.lanes[lane.session_id] = LaneState(
-                lane.session_id, self._integration_id, self._device.id, self._now_ms, self._now_ms
+                lane.session_id,
+                self._integration_id,
+                self._device.id,
+                self._now_ms,
+                self._now_ms,
+                ingest_key=new_ingest_key(),
             )
         if what.restored:
             kept_seq = 0 if known is None else known.kept.seq
@@ -186,7 +193,8 @@ class _Request:
             return Refused(logged.code or INVALID_PAYLOAD, logged.message or "")
         if entry.kind == Kind.IDENTIFY.value and logged.session_id != lane.session_id:
             stamp = Stamp(entry.id, entry.seq, logged.occurred_at, retried=True)
-            outcome = self._effect(lane, entry, stamp)
+            # Without its profile: at the same instant the newer device would overwrite what followed it.
+            outcome = self._effect(lane, replace(entry, payload=_without_profile(entry.payload)), stamp)
             if isinstance(outcome, Parked):
                 return outcome
         if _place(logged, entry.id) != place:
@@ -218,28 +226,9 @@ class _Request:
         return Stamp(entry.id, entry.seq, at_ms, uncertain=entry.age_ms is None)
 
     def _log(self, lane: Lane, entry: Entry, stamp: Stamp, outcome: Applied | Refused) -> None:
-        batch, state = self._effects.batch, self._state(lane)
+        state = self._state(lane)
         state.last_entry_at = max(state.last_entry_at or 0, stamp.at_ms)
-        refusal = outcome if isinstance(outcome, Refused) else None
-        code, message = (refusal.code, refusal.message) if refusal else (None, None)
-        status = "applied" if refusal is None else "refused"
-        batch.log[entry.id] = Logged(lane.session_id, entry.seq, status, code, message, stamp.at_ms)
-        batch.new_log[entry.id] = {
-            "property_id": self._property.id,
-            "entry_id": entry.id,
-            "device_id": self._device.id,
-            "session_id": lane.session_id,
-            "seq": entry.seq,
-            "kind": entry.kind,
-            "user_hash": state.user_hash,
-            "user_id": state.user_id,
-            "status": status,
-            "code": code,
-            "message": message,
-            "occurred_at": stamp.at_ms,
-            "uncertain": stamp.uncertain,
-            "applied_at": self._now_ms,
-        }
+        log_entry(self._effects.batch, state, entry.kind, stamp, self._device.id, outcome, self._now_ms)
 
     def _repeated(self, entry: Entry) -> dict[str, Any] | None:
         logged = self._effects.batch.log.get(entry.id)
@@ -260,6 +249,7 @@ class _Request:
         token = new_token()
         state.previous_token_hash, state.token_hash = state.token_hash, key_hash(token)
         state.token_expires_at = self._now_ms + self._session_ttl_s * 1000
+        state.ingest_key = state.ingest_key or new_ingest_key()
         return token
 
     def _note(self, event: str, session_id: str, details: Mapping[str, int]) -> None:
@@ -315,6 +305,10 @@ def _named(entries: Iterable[Entry], name: str, kinds: set[str], longest: int) -
             if isinstance(value, str) and len(value) <= longest and canonical.text_fault(value) is None:
                 found.add(value)
     return found
+
+
+def _without_profile(payload: object) -> object:
+    return {k: v for k, v in payload.items() if k != "profile"} if isinstance(payload, Mapping) else payload
 
 
 def _place(logged: Logged, entry_id: str) -> tuple[str, int, str]:

@@ -54,7 +54,7 @@ def serve(
     host: str,
     port: int,
     database_url: str,
-    dev: bool,
+    settings: Settings,
     workers: int,
     announce: Callable[[Facts], None],
 ) -> int:
@@ -68,7 +68,7 @@ def serve(
 
         database_url: See `make_engine`. Brought to the newest schema first.
 
-        dev: Make a property on first use and announce its keys, the same at each start.
+        settings: With `dev` the keys of its property are announced, the same at each start.
 
         workers: Processes that answer, >= 1.
 
@@ -82,11 +82,10 @@ def serve(
     Raises:
         OSError: The address can't be listened on.
     """
-    settings = Settings(dev=dev)
     with _bound(host, port) as listener:
         engine = make_engine(database_url)
         try:
-            facts = _facts(engine, _endpoint(listener, host), dev=dev)
+            facts = _facts(engine, _endpoint(listener, host), dev=settings.dev)
             if workers == 1:
                 _Server(_config(engine, settings), lambda: announce(facts)).serve_until_stopped(listener)
                 return 0
@@ -96,7 +95,9 @@ def serve(
 
 
 @contextmanager
-def running(database_url: str | None = None, dev: bool = True, port: int = 0) -> Iterator[Running]:
+def running(
+    database_url: str | None = None, dev: bool = True, port: int = 0, settings: Settings | None = None
+) -> Iterator[Running]:
     """
     Run a platform in a thread of this process, for tests.
 
@@ -106,7 +107,10 @@ def running(database_url: str | None = None, dev: bool = True, port: int = 0) ->
         dev: Without it the keys are empty: make a property with `properties.create`.
 
         port: 0 takes a free one; a number brings a stopped platform back where it was.
+
+        settings: Defaults to those of `dev`, which they replace.
     """
+    settings = settings or Settings(dev=dev)
     with ExitStack() as stack:
         if database_url is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lmg-platform-"))
@@ -114,9 +118,9 @@ def running(database_url: str | None = None, dev: bool = True, port: int = 0) ->
         listener = stack.enter_context(_bound("127.0.0.1", port))
         engine = make_engine(database_url)
         stack.callback(close_engine, engine)
-        facts = _facts(engine, _endpoint(listener, "127.0.0.1"), dev=dev)
+        facts = _facts(engine, _endpoint(listener, "127.0.0.1"), dev=settings.dev)
         ready = threading.Event()
-        server = _Server(_config(engine, Settings(dev=dev)), ready.set)
+        server = _Server(_config(engine, settings), ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="lmg-platform", daemon=True)
         thread.start()
         try:
@@ -171,7 +175,11 @@ def _config(engine: Engine, settings: Settings) -> uvicorn.Config:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    # Connections inherit it. asyncio sets it only where a socket names its protocol, and this one
+    # does not: each reply, written as head and body, then waited 40 ms for the peer's delayed ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _endpoint(listener: socket.socket, host: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +18,31 @@ class Settings:
 
         max_body_bytes: The largest body after decompression.
 
+        lmg_only: Leave out everything that the real platform's schema does not have.
+
+        bad_token: What identifySession does with a signature that does not
+            hold: `error`, or `warning`: the session is identified, not verified.
+
+        extend_grace_s: For how long after it has expired a session token can
+            still be extended, in seconds, >= 0.
+
     Source: our choice; 30 days covers a kiosk that is read once a month, 4 MiB
-    is eight times what a replay may hold.
+    is eight times what a replay may hold. The last three are open in the real
+    platform's public facts: docs/lmg-compatibility.md.
     """
 
     dev: bool = False
     session_ttl_s: int = 30 * 24 * 3600
     max_body_bytes: int = 4 * 1024 * 1024
+    lmg_only: bool = False
+    bad_token: Literal["error", "warning"] = "error"
+    extend_grace_s: int = 30 * 24 * 3600
 
     def __post_init__(self) -> None:
         for name in ("session_ttl_s", "max_body_bytes"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
+        if self.extend_grace_s < 0:
+            raise ValueError("extend_grace_s must be 0 or more")
+        if self.bad_token not in ("error", "warning"):
+            raise ValueError("bad_token must be error or warning")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from lmg_offline.platform.batch import Batch
 from lmg_offline.platform.profiles import Effective, Value, Values, effective
@@ -160,7 +161,7 @@ def _write_log(batch: Batch) -> None:
 
 def _write_activity(batch: Batch) -> None:
     table = tables.activity
-    _insert(batch, table, batch.new_activity)
+    _insert_unless_there(batch, table, batch.new_activity)
     if batch.claimed:
         batch.connection.execute(
             update(table)
@@ -212,6 +213,17 @@ def _write_difference(batch: Batch, table: Table, stored: Rows, wanted: Rows) ->
 def _insert(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         batch.connection.execute(insert(table), rows)
+
+
+def _insert_unless_there(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
+    """
+    Write rows whose key is not taken, and leave the others as they are.
+
+    An activity may come by ways that don't know of each other, a replay and the collector, at the same instant too.
+    """
+    if rows:
+        new = postgresql.insert if batch.connection.dialect.name == "postgresql" else sqlite.insert
+        batch.connection.execute(new(table).on_conflict_do_nothing(index_elements=list(table.primary_key)), rows)
 
 
 def _update(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -6,10 +6,13 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from lmg_offline._core import documents
+from lmg_offline.platform.audience_api.executor import read_sdl
+from lmg_offline.protocol import lmg
 from tests.paths import LMG_SCHEMA
 
 ALL = sorted(name for name in vars(documents) if name.isupper() and not name.startswith("_"))
-OURS = LMG_SCHEMA.parents[2] / "lmg_offline" / "platform" / "audience_api" / "default.graphql"
+LMG = [("auth", document) for document in lmg.AUTH_DOCUMENTS]
+LMG += [("default", document) for document in lmg.DEFAULT_DOCUMENTS]
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "BUSINESS_FEED_BY_TAGS"])
@@ -23,7 +26,17 @@ def test_the_real_platform_knows_everything_that_is_asked(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_our_platform_knows_everything_that_is_asked(name: str) -> None:
     """Tags of businesses included."""
-    assert [] == validate(build_schema(OURS.read_text("utf-8")), parse(getattr(documents, name)))
+    assert [] == validate(build_schema(read_sdl("default.graphql")), parse(getattr(documents, name)))
+
+
+@pytest.mark.parametrize(("endpoint", "document"), LMG, ids=[document.split()[1] for _, document in LMG])
+def test_the_lmg_dialect_is_valid_on_the_published_schema_alone(endpoint: str, document: str) -> None:
+    """Every operation that the sync sends in it; and our platform takes it too, with and without its extension."""
+    published = build_schema((LMG_SCHEMA / f"{endpoint}.graphql").read_text("utf-8"))
+
+    served = [build_schema(read_sdl(f"{endpoint}.graphql", lmg_only=only)) for only in (True, False)]
+    for schema in (published, *served):
+        assert [] == validate(schema, parse(document))
 
 
 def test_only_the_tags_of_businesses_are_our_own() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
-from graphql import GraphQLObjectType, GraphQLSchema, build_schema
+from graphql import GraphQLObjectType, GraphQLSchema, build_client_schema, build_schema, get_introspection_query
 from kiosk import Site
 
 from lmg_offline.platform.audience_api.executor import read_sdl
+from lmg_offline.platform.server import running
+from lmg_offline.platform.settings import Settings
 
 PUBLISHED = Path(__file__).parents[1] / "contract" / "lmg-schema"
 ENDPOINTS = ("auth", "default")
@@ -52,6 +55,25 @@ def test_the_additions_are_exactly_those_that_are_documented() -> None:
     assert {"Mutation.replay", "Business.slug"} == added
     assert ("JSON!", {"device": "JSON!", "lanes": "JSON!"}) == signatures(our_auth)["Mutation.replay"]
     assert "[String!]" == signatures(our_default)["Query.businessFeed"][1]["tagNames"]
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_lmg_only_serves_the_published_schema_and_nothing_more(name: str, tmp_path: Path) -> None:
+    """As introspection tells it, from a running server: types, fields, arguments, enums and scalars."""
+    published = build_schema((PUBLISHED / f"{name}.graphql").read_text(encoding="utf-8"))
+    settings = Settings(dev=True, lmg_only=True)
+    with running(f"sqlite:///{tmp_path / 'platform.db'}", settings=settings) as platform:
+        answer = httpx.post(
+            f"{platform.endpoint}/graph/{name}",
+            json={"query": get_introspection_query(descriptions=False)},
+            headers={"X-Integration-Write-Key": platform.write_key},
+            trust_env=False,
+        )
+    served = build_client_schema(answer.json()["data"])
+
+    assert signatures(published) == signatures(served)
+    assert sorted(published.type_map) == sorted(served.type_map)
+    assert ["PRIVATE", "PUBLIC"] == sorted(served.type_map["CacheControlScope"].values)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)

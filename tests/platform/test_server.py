@@ -27,8 +27,9 @@ from lmg_offline.platform.store.migrate import upgrade
 CODE = """
 import json, sys
 from lmg_offline.platform.server import serve
+from lmg_offline.platform.settings import Settings
 if __name__ == "__main__":
-    sys.exit(serve("127.0.0.1", 0, sys.argv[1], sys.argv[2] == "dev", int(sys.argv[3]),
+    sys.exit(serve("127.0.0.1", 0, sys.argv[1], Settings(dev=sys.argv[2] == "dev"), int(sys.argv[3]),
                    lambda facts: print(json.dumps(facts), flush=True)))
 """
 

@@ -14,7 +14,16 @@ import pytest
 
 from lmg_offline._core.schedule import Retry, Split, Suspend
 from lmg_offline._transport.http import HttpTransport
-from lmg_offline._transport.port import Answer, DeviceRefused, Refused, Replayed, SessionExpired
+from lmg_offline._transport.port import (
+    Answer,
+    Collected,
+    DeviceRefused,
+    GraphData,
+    NotSpoken,
+    Refused,
+    Replayed,
+    SessionExpired,
+)
 
 REPLY = {"data": {"replay": {"protocol": 1, "time": 1, "settings": {"bookmarking": "enabled"}, "lanes": []}}}
 
@@ -226,3 +235,126 @@ def test_every_answer_to_a_query(answer: Callable[..., None], expected: object) 
         transport.close()
 
     assert expected == outcome
+
+
+UNKNOWN_FIELD = b'{"errors": [{"message": "Cannot query field \\"replay\\" on type \\"Mutation\\"."}]}'
+GRAPH_CASES = [
+    pytest.param(reply("200 OK", b'{"data": {"a": 1}}'), GraphData({"a": 1}, None), id="data"),
+    pytest.param(reply("201 Created", b'{"data": {"a": 1}}'), GraphData({"a": 1}, None), id="any 2xx"),
+    pytest.param(
+        reply("200 OK", b'{"data": {"a": 1}}', "Date: Tue, 24 Nov 2026 00:00:01 GMT"),
+        GraphData({"a": 1}, 1_795_478_401_000),
+        id="with the server's clock",
+    ),
+    pytest.param(reply("401 No", error(401, "09-65-002")), SessionExpired(), id="expired session"),
+    pytest.param(reply("200 OK", error(401, "09-65-002")), SessionExpired(), id="expired session with 200"),
+    pytest.param(
+        reply("401 No", error(401, "lmg-write-key-refused")), Suspend("lmg-write-key-refused", "why"), id="write key"
+    ),
+    pytest.param(
+        reply("403 No", b"", kind="text/html"), Suspend("http_403", "the write key was refused (HTTP 403)"), id="403"
+    ),
+    pytest.param(reply("403 No", error(403, "17-01-001")), Refused(403, "17-01-001", "why"), id="refused"),
+    pytest.param(reply("200 OK", error(409, "17-01-002")), Refused(409, "17-01-002", "why"), id="refused with 200"),
+    pytest.param(reply("413 Large", b""), Refused(413, None, "the request is too large"), id="too large"),
+    pytest.param(reply("400 Bad", error(400, "lmg-query-invalid")), NotSpoken("why"), id="not in our schema"),
+    pytest.param(
+        reply("400 Bad", UNKNOWN_FIELD),
+        NotSpoken('Cannot query field "replay" on type "Mutation".'),
+        id="not in their schema",
+    ),
+    pytest.param(
+        reply("500 Oops", error(500, "x")), Retry("the platform answered HTTP 500", None, reached=True), id="500"
+    ),
+    pytest.param(
+        reply("200 OK", error(503, "x")), Retry("the platform answered HTTP 503", None, reached=True), id="503 with 200"
+    ),
+    pytest.param(
+        reply("200 OK", b'{"errors": [{"message": "boom"}], "data": null}'),
+        Retry("the platform answered with an error", None, reached=True),
+        id="an error without a status",
+    ),
+    pytest.param(
+        reply("429 Slow", error(429, "x"), "Retry-After: 7"),
+        Retry("the platform answered HTTP 429", 7.0, reached=True),
+        id="429",
+    ),
+    pytest.param(
+        reply("200 OK", b"<html>", kind="text/html"),
+        Retry("something between here and the platform answered in its place"),
+        id="captive portal",
+    ),
+    pytest.param(
+        reply("302 Found", b"", "Location: http://127.0.0.1:9/"),
+        Retry("the platform's address redirects elsewhere, which is not followed", reached=True),
+        id="redirect",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "expected"), GRAPH_CASES)
+def test_every_answer_to_an_operation_of_the_lmg_dialect(answer: Callable[..., None], expected: object) -> None:
+    """Data, or why not; nothing raises."""
+    with server(answer) as (url, requests):
+        transport = HttpTransport(url, "wk", deadline_s=5)
+        outcome = transport.graph("/graph/default", b"{}", session_token="st", entry="d/1/e")
+        transport.close()
+    head = requests[0].partition(b"\r\n\r\n")[0]
+
+    assert expected == outcome
+    assert head.startswith(b"POST /graph/default HTTP/1.1")
+    assert b"X-Session-Token: st" in head
+    assert b"X-Client-Entry: d/1/e" in head
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(reply("400 Bad", UNKNOWN_FIELD), NotSpoken, id="any GraphQL server"),
+        pytest.param(reply("200 OK", UNKNOWN_FIELD), NotSpoken, id="with 200"),
+        pytest.param(reply("400 Bad", error(400, "lmg-query-invalid")), NotSpoken, id="our platform"),
+        pytest.param(reply("400 Bad", error(400, "lmg-malformed")), Split, id="malformed is something else"),
+    ],
+)
+def test_an_endpoint_without_the_extension_says_so(answer: Callable[..., None], expected: type) -> None:
+    """The SDK then speaks the platform's own dialect."""
+    with server(answer) as (url, _):
+        transport = HttpTransport(url, "wk", deadline_s=5)
+        outcome = transport.replay(b"{}")
+        transport.close()
+
+    assert expected is type(outcome)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(reply("200 OK", b"ok", kind="text/plain"), Collected, id="ok"),
+        pytest.param(reply("200 OK", b"<html>ok</html>", kind="text/html"), Retry, id="captive portal"),
+        pytest.param(reply("200 OK", b""), Retry, id="an empty 200"),
+        pytest.param(reply("404 No", error(404, "09-65-002")), SessionExpired, id="unknown session"),
+        pytest.param(reply("413 Large", b""), Split, id="too large"),
+        pytest.param(reply("400 Bad", error(400, "lmg-malformed")), Split, id="malformed"),
+        pytest.param(reply("500 Oops", b""), Retry, id="500"),
+        pytest.param(raw(b""), Retry, id="closed at once"),
+    ],
+)
+def test_every_answer_of_a_collector(answer: Callable[..., None], expected: type) -> None:
+    """Only the collector's own word counts, and it is told no key and no token."""
+    with server(answer) as (url, requests):
+        transport = HttpTransport(url, "wk_secret", deadline_s=5, client_headers=lambda: {"X-Device-GeoPoint": "[1,2]"})
+        outcome = transport.collect(f"{url}/ingest/x/tp2", b"{}")
+        transport.close()
+
+    assert expected is type(outcome)
+    assert [] == [name for name in (b"wk_secret", b"X-Integration", b"X-Session", b"GeoPoint") if name in requests[0]]
+
+
+@pytest.mark.parametrize("url", ["http://collector.test/x", "ftp://collector.test/x", "collector.test"])
+def test_activity_is_not_sent_in_the_clear_from_a_platform_reached_over_tls(url: str) -> None:
+    """Wherever the platform points."""
+    transport = HttpTransport("https://platform.test", "wk", deadline_s=5)
+    outcome = transport.collect(url, b"{}")
+    transport.close()
+
+    assert Retry("the session's ingestion URL is not one that events may be sent to") == outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from lmg_offline.platform.audience_api.context import Info, RequestContext
 from lmg_offline.platform.audience_api.errors import malformed, refused, session_required
 from lmg_offline.platform.batch import Touched
 from lmg_offline.platform.effects import Applied, Effects, Stamp
+from lmg_offline.platform.entry_log import Numbers, log_entry
+from lmg_offline.platform.identity import TokenJudge, verification_keys
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.profiles import to_json
 from lmg_offline.platform.sessions import Session
@@ -81,9 +83,16 @@ def identify_session(
     session = _session(context)
     if session.user_id not in (None, externalId):
         session = sessions.open_session(context.connection, context.property_id, context.integration_id, context.now_ms)
-    payload = {"user_id": externalId, "verify": externalIdSignature is not None}
-    write(context, session, Kind.IDENTIFY, payload, token=externalIdSignature)
-    return _answer(context, session)
+    signature = externalIdSignature
+    warnings: list[str] = []
+    if signature is not None and context.bad_token == "warning":
+        keys = verification_keys(context.connection, context.property_id)
+        verdict = TokenJudge(keys, context.property.token_max_age_s, context.now_ms).check(externalId, signature)
+        if not verdict.ok:
+            signature, warnings = None, [verdict.message]
+    payload = {"user_id": externalId, "verify": signature is not None}
+    write(context, session, Kind.IDENTIFY, payload, token=signature)
+    return _answer(context, session, warnings)
 
 
 def update_session_traits(_: object, info: Info, traits: str) -> dict[str, Any]:
@@ -118,7 +127,10 @@ def write(
     context: RequestContext, session: Session, kind: Kind, payload: Mapping[str, Any], *, token: str | None = None
 ) -> None:
     """
-    Apply one write of the Audience API. It has no number and is not in the log.
+    Apply one write of the Audience API, and log it where it names a journal entry.
+
+    It is not compared with what was applied before: it says what a value is to
+    be, so that a repeat has no second effect.
 
     Raises:
         AudienceError: It is refused.
@@ -129,15 +141,24 @@ def write(
         raise malformed(str(error)[:500]) from None
     touched = Touched(
         session_ids=[session.session_id],
+        entry_ids=[] if context.entry is None else [context.entry.id],
         user_ids=[payload["user_id"]] if "user_id" in payload else (),
         offer_ids=[payload["offer_id"]] if "offer_id" in payload else (),
     )
     effects = Effects(context.connection, context.property, touched, context.now_ms)
     lane = effects.batch.lanes[session.session_id]
     at_ms = max(context.now_ms, lane.last_entry_at or 0)
-    outcome = effects.apply(session.session_id, kind, checked, token, Stamp(str(uuid.uuid4()), 0, at_ms))
+    named = None if context.entry is None or context.entry.id in effects.batch.log else context.entry
+    stamp = Stamp(str(uuid.uuid4()), 0, at_ms)
+    if named is not None:
+        numbers = Numbers(effects.batch, session.session_id, [named.seq])
+        stamp = Stamp(named.id, numbers.take(named.seq), at_ms)
+    outcome = effects.apply(session.session_id, kind, checked, token, stamp)
     if not isinstance(outcome, Applied):
         raise refused(outcome.code, outcome.message)
+    if named is not None:
+        lane = effects.batch.lanes[session.session_id]
+        log_entry(effects.batch, lane, kind.value, stamp, named.device_id, outcome, context.now_ms)
     effects.finish()
 
 
@@ -147,8 +168,9 @@ def _session(context: RequestContext) -> Session:
     return context.session
 
 
-def _answer(context: RequestContext, session: Session) -> dict[str, Any]:
-    token = sessions.issue_token(context.connection, session, context.now_ms, context.session_ttl_s)
+def _answer(context: RequestContext, session: Session, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    held = context.session_token if context.session == session else None
+    token = sessions.issue_token(context.connection, session, context.now_ms, context.session_ttl_s, held)
     now = sessions.get(context.connection, session.property_id, session.session_id)
     return {
         "token": token,
@@ -159,8 +181,8 @@ def _answer(context: RequestContext, session: Session) -> dict[str, Any]:
             "updated": _iso(now.updated_at),
             "created": _iso(now.opened_at),
         },
-        "meta": {"stats": {"ingestionUrl": f"{context.base_url}/ingest"}},
-        "warnings": [],
+        "meta": {"stats": {"ingestionUrl": f"{context.base_url}/ingest/{now.ingest_key}"}},
+        "warnings": list(warnings),
     }
 
 

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import GraphQLResolveInfo
 from sqlalchemy import Connection
 
 from lmg_offline.platform.properties import Property
 from lmg_offline.platform.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEntry:
+    """
+    The journal entry that a mutation delivers, as the device says: for the log, and for nothing else.
+
+    Attributes:
+        device_id: Of the device that made it; not proven.
+
+        seq: Its number in the device's lane.
+
+        id: Unique in the world.
+    """
+
+    device_id: str
+    seq: int
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +43,10 @@ class RequestContext:
 
         integration_id: The integration of the write key.
 
-        session: The session of the session token, or None without one.
+        session: The session of the session token, or None without one. One that
+            has expired is given to extendSession alone.
 
-        locale: The first tag of Accept-Language in lower case, or None.
+        locale: X-Client-Locale, else the first tag of Accept-Language, in lower case; or None.
 
         now_ms: The instant of the request, milliseconds since 1970 UTC.
 
@@ -37,6 +56,12 @@ class RequestContext:
         session_ttl_s: How long a session token is good, in seconds.
 
         sdk: Name and version of the SDK, as it says.
+
+        session_token: The token of `session`. Not in the repr.
+
+        entry: The journal entry that the request delivers, if it names one.
+
+        bad_token: See `Settings`.
     """
 
     connection: Connection
@@ -48,6 +73,9 @@ class RequestContext:
     base_url: str
     session_ttl_s: int
     sdk: str | None = None
+    session_token: str | None = field(default=None, repr=False)
+    entry: NamedEntry | None = None
+    bad_token: str = "error"
 
     @builtins.property
     def property_id(self) -> str:

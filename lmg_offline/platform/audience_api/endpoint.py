@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from lmg_offline.platform import properties, sessions
 from lmg_offline.platform.audience_api import errors
-from lmg_offline.platform.audience_api.context import RequestContext
+from lmg_offline.platform.audience_api.context import NamedEntry, RequestContext
 from lmg_offline.platform.audience_api.executor import Executor, Operation
 from lmg_offline.platform.audience_api.graphiql import page
+from lmg_offline.platform.bodies import inflated, read_body
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
-from lmg_offline.platform.store.engine import is_transient, writing
+from lmg_offline.platform.store.engine import transact
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.replay import (
+    ENTRY_HEADER,
+    LOCALE_HEADER,
     SDK_NAME_HEADER,
     SDK_VERSION_HEADER,
     SESSION_HEADER,
     WRITE_KEY_HEADER,
 )
 
-_TRIES = 8
 _JSON = "application/json"
+_REVIVING = frozenset({"extendSession"})
+_ENTRY = re.compile(r"([A-Za-z0-9_-]{1,64})/([1-9][0-9]{0,9})/([A-Za-z0-9_-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Caller:
     locale: str | None
     base_url: str
     sdk: str | None
+    entry: NamedEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Ca
         if request.method in ("GET", "HEAD"):
             return HTMLResponse(page(request.url.path))
         try:
-            raw = await _body(request, settings.max_body_bytes)
+            raw = await read_body(request, settings.max_body_bytes)
             return await run_in_threadpool(_answer, executor, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)
@@ -76,7 +80,7 @@ def error_reply(error: AudienceError) -> Response:
 
 
 def _answer(executor: Executor, engine: Engine, settings: Settings, request: Request, raw: bytes) -> Response:
-    body = _inflated(request.headers.get("content-encoding", ""), raw, settings.max_body_bytes)
+    body = inflated(request.headers.get("content-encoding", ""), raw, settings.max_body_bytes)
     asked = _asked(executor, body)
     data = run(executor, engine, settings, _caller(request), asked)
     content = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":")).encode()
@@ -99,15 +103,7 @@ def run(executor: Executor, engine: Engine, settings: Settings, caller: Caller, 
     if not asked.operation.is_mutation:
         with engine.connect() as connection:
             return _run_once(executor, settings, connection, caller, asked)
-    for _ in range(_TRIES - 1):
-        try:
-            with writing(engine) as connection:
-                return _run_once(executor, settings, connection, caller, asked)
-        except DBAPIError as error:
-            if not is_transient(error):
-                raise
-    with writing(engine) as connection:
-        return _run_once(executor, settings, connection, caller, asked)
+    return transact(engine, lambda connection: _run_once(executor, settings, connection, caller, asked))
 
 
 def _run_once(
@@ -120,7 +116,8 @@ def _run_once(
     now_ms = time.time_ns() // 1_000_000
     session = None
     if caller.session_token:
-        session = sessions.find(connection, property_.id, caller.session_token, now_ms)
+        grace_s = settings.extend_grace_s if asked.operation.fields == _REVIVING else 0
+        session = sessions.find(connection, property_.id, caller.session_token, now_ms, grace_s=grace_s)
         if session is None:
             raise errors.session_required()
     context = RequestContext(
@@ -133,6 +130,9 @@ def _run_once(
         base_url=caller.base_url,
         session_ttl_s=settings.session_ttl_s,
         sdk=caller.sdk,
+        session_token=caller.session_token,
+        entry=caller.entry,
+        bad_token=settings.bad_token,
     )
     return executor.run(asked.operation, asked.variables, context)
 
@@ -140,14 +140,22 @@ def _run_once(
 def _caller(request: Request) -> Caller:
     headers = request.headers
     name, version = headers.get(SDK_NAME_HEADER), headers.get(SDK_VERSION_HEADER)
-    locale = headers.get("accept-language", "").split(",")[0].split(";")[0].strip().lower()
+    accepted = headers.get("accept-language", "").split(",")[0].split(";")[0]
+    locale = headers.get(LOCALE_HEADER, accepted).strip().lower()
     return Caller(
         headers.get(WRITE_KEY_HEADER),
         headers.get(SESSION_HEADER),
         locale or None,
         str(request.base_url).rstrip("/"),
         f"{name} {version or ''}".strip() if name else None,
+        _named_entry(headers.get(ENTRY_HEADER, "")),
     )
+
+
+def _named_entry(text: str) -> NamedEntry | None:
+    """Read `device/seq/entry`. What does not look like it is nobody's concern: the header is for the log alone."""
+    found = _ENTRY.fullmatch(text)
+    return None if found is None else NamedEntry(found[1], int(found[2]), found[3])
 
 
 def _asked(executor: Executor, body: bytes) -> Asked:
@@ -161,43 +169,6 @@ def _asked(executor: Executor, body: bytes) -> Asked:
     if not isinstance(variables, (dict, type(None))) or not isinstance(name, (str, type(None))):
         raise errors.malformed("`variables` must be an object, `operationName` text.")
     return Asked(executor.operation(given["query"], name), variables or {})
-
-
-async def _body(request: Request, most: int) -> bytes:
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _JSON:
-        raise AudienceError("RequestError", f"The body must be {_JSON}.", 415, "lmg-not-json")
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most:
-                raise errors.too_large(f"The body is larger than {most} bytes.")
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise errors.malformed("The body was cut off.") from None
-    return b"".join(chunks)
-
-
-def _inflated(encoding: str, raw: bytes, most: int) -> bytes:
-    """Undo gzip, never making more than one byte beyond the limit."""
-    match encoding.strip().lower():
-        case "" | "identity":
-            return raw
-        case "gzip":
-            pass
-        case _:
-            raise AudienceError("RequestError", "Only gzip is understood.", 415, "lmg-not-gzip")
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        body = stream.decompress(raw, most + 1)
-    except zlib.error:
-        raise errors.malformed("The body is not gzip.") from None
-    if len(body) > most:
-        raise errors.too_large(f"The body is larger than {most} bytes.")
-    if not stream.eof or stream.unused_data:
-        raise errors.malformed("The gzip body is cut off, or followed by something else.")
-    return body
 
 
 def _matches(header: str, tag: str) -> bool:

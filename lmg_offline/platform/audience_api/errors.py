@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from lmg_offline.platform.problems import AudienceError
-from lmg_offline.protocol.replay import MALFORMED, SESSION_EXPIRED, TOO_LARGE, WRITE_KEY_REFUSED
-
-QUERY_INVALID = "lmg-query-invalid"
+from lmg_offline.protocol.replay import MALFORMED, QUERY_INVALID, SESSION_EXPIRED, TOO_LARGE, WRITE_KEY_REFUSED
 
 
 def body(error: AudienceError) -> dict[str, object]:

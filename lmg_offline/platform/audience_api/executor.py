@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from graphql import (
+    REMOVE,
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
+    Node,
     OperationDefinitionNode,
     OperationType,
+    Visitor,
     build_schema,
     execute_sync,
     parse,
+    print_ast,
     validate,
+    visit,
 )
 
 from lmg_offline.platform.audience_api import limits
@@ -30,6 +36,7 @@ Resolvers = Mapping[str, Mapping[str, Callable[..., Any]]]
 
 _MAX_QUERY_CHARS = 64 * 1024
 _CACHED_QUERIES = 512
+_OURS = "ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +50,14 @@ class Operation:
         name: Which operation of it.
 
         is_mutation: Whether it may write.
+
+        fields: The names of what it asks for at the top.
     """
 
     document: DocumentNode
     name: str | None
     is_mutation: bool
+    fields: frozenset[str]
 
 
 class Executor:
@@ -84,7 +94,10 @@ class Executor:
         ]
         if len(found) != 1:
             raise query_invalid("operationName must name one operation of the query.")
-        return Operation(document, name, found[0].operation is OperationType.MUTATION)
+        asked = frozenset(
+            node.name.value for node in found[0].selection_set.selections if isinstance(node, FieldNode)
+        )
+        return Operation(document, name, found[0].operation is OperationType.MUTATION, asked)
 
     def run(self, operation: Operation, variables: Mapping[str, Any], context: RequestContext) -> dict[str, Any]:
         """
@@ -122,15 +135,43 @@ class Executor:
         return (document, None) if fault is None else (None, fault)
 
 
-def read_sdl(name: str) -> str:
-    """Return the text of one of the schema files of this package."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def read_sdl(name: str, *, lmg_only: bool = False) -> str:
+    """
+    Return one of the schema files of this package.
+
+    Args:
+        name: Its file name.
+
+        lmg_only: Leave out what is marked `@ours`: what the real platform does not have.
+    """
+    document = parse(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return print_ast(visit(document, _Ours(lmg_only)))
+
+
+class _Ours(Visitor):
+    """Takes the mark `@ours` from definitions, or the definitions with it."""
+
+    def __init__(self, is_dropped: bool) -> None:
+        super().__init__()
+        self._is_dropped = is_dropped
+
+    def enter(self, node: Node, *_: Any) -> Any:
+        """Look at one node."""
+        marks = getattr(node, "directives", None) or ()
+        if not any(mark.name.value == _OURS for mark in marks):
+            return None
+        if self._is_dropped:
+            return REMOVE
+        kept = tuple(mark for mark in marks if mark.name.value != _OURS)
+        return replace(node, directives=kept)  # type: ignore[call-arg]  # a node with marks has the field
 
 
 def _attach(schema: GraphQLSchema, resolvers: Resolvers) -> None:
+    """Give fields their resolvers; those of fields that this schema leaves out are not needed."""
     for type_name, named in resolvers.items():
         found = schema.type_map[type_name]
         if not isinstance(found, GraphQLObjectType):
             raise TypeError(f"{type_name} has no fields")
         for name, resolver in named.items():
-            found.fields[name].resolve = resolver
+            if name in found.fields:
+                found.fields[name].resolve = resolver

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from lmg_offline.platform.store.filelock import FileLock
 
+T = TypeVar("T")
+
 _WRITES = "lmg_writes"
+_TRIES = 8
 _BUSY_TIMEOUT_S = 30
 # serialization_failure, deadlock_detected, unique_violation
 _TRANSIENT_STATES = frozenset({"40001", "40P01", "23505"})
@@ -61,6 +64,24 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection = stack.enter_context(engine.connect().execution_options(**{_WRITES: True}))
         stack.enter_context(connection.begin())
         yield connection
+
+
+def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """
+    Run `work` in one transaction that may write, again from its start when another one came between.
+
+    Args:
+        work: May run several times. What it raises rolls back and is raised here.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            with writing(engine) as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+    with writing(engine) as connection:
+        return work(connection)
 
 
 def is_transient(error: DBAPIError) -> bool:

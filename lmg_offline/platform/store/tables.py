@@ -126,6 +126,7 @@ sessions = Table(
     Column("previous_token_hash", String(64), comment="still good until the next one is issued"),
     Column("forgotten_key", String(64), comment="keyed hash of the user this session belonged to"),
     Column("forgotten_at", BigInteger, comment="entries made earlier are refused as forgotten"),
+    Column("ingest_key", String(64), comment="in the session's ingestionUrl: adds activity, reads nothing"),
     ForeignKeyConstraint(["property_id", "device_id"], ["devices.property_id", "devices.device_id"]),
     CheckConstraint("state IN ('anonymous', 'identified', 'verified')", name="state"),
     CheckConstraint("(state = 'anonymous') = (user_id IS NULL)", name="user"),
@@ -133,6 +134,7 @@ sessions = Table(
     Index("ix_sessions_device", "property_id", "device_id"),
     Index("ix_sessions_token", "token_hash"),
     Index("ix_sessions_previous_token", "previous_token_hash"),
+    Index("ix_sessions_ingest_key", "ingest_key", unique=True),
 )
 
 users = Table(
