@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .oracle import Report, table
 from .rows import ROWS, Row
-from .stage import Stage
+from .stage import STAGES, Stage
 
 
 def main(words: Sequence[str]) -> int:
@@ -21,10 +21,11 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the first seed; default: 1")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="only this one; repeatable")
     parser.add_argument("--count", type=int, metavar="N", help="faults to make in each row; default: few")
+    parser.add_argument("--dialect", choices=STAGES, default="replay", help="how the platform is spoken to")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     asked = parser.parse_args(words)
     rows = [row for row in ROWS if asked.row is None or row.name in asked.row]
-    reports = played(rows, asked.seed, asked.count, asked.minutes)
+    reports = played(rows, STAGES[asked.dialect], asked.seed, asked.count, asked.minutes)
     if asked.json:
         print(json.dumps([dataclasses.asdict(report) for report in reports]))
     else:
@@ -32,14 +33,14 @@ def main(words: Sequence[str]) -> int:
     return int(not all(report.holds for report in reports))
 
 
-def played(rows: Sequence[Row], seed: int, count: int | None, minutes: float | None) -> list[Report]:
+def played(rows: Sequence[Row], stage: Stage, seed: int, count: int | None, minutes: float | None) -> list[Report]:
     """Play every row once, and then with the next seed until the time is up; one report a row."""
     until = time.monotonic() + 60 * (minutes or 0)
     reports = {row.name: Report(row.name) for row in rows}
     while True:
         for row in rows:
             started = time.monotonic()
-            found = row.play(Stage(), seed, count or row.count)
+            found = row.play(stage, seed, count or row.count)
             reports[row.name] += found
             verdict = "holds" if found.holds else "DOES NOT HOLD"
             took_s = time.monotonic() - started

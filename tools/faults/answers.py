@@ -55,6 +55,11 @@ class BadAnswer:
         moments: Whether it can be given without asking the platform first, after, or both.
 
         operation: The GraphQL operation it is an answer to; None: to anything.
+
+        is_refusal: The LMG dialect takes it as the platform's own word that an
+            entry is refused for good: there it can't be told from the truth.
+
+        in_a_row: How often it may come before it has to be believed.
     """
 
     name: str
@@ -62,6 +67,8 @@ class BadAnswer:
     effect: Effect = Effect.RETRY
     moments: tuple[Moment, ...] = _BOTH
     operation: str | None = None
+    is_refusal: bool = False
+    in_a_row: int = 3
 
     def fits(self, exchange: Exchange) -> bool:
         """Say whether it is an answer to this exchange at all."""
@@ -105,8 +112,10 @@ def _error_body(status: int, message_id: str) -> bytes:
     return json.dumps({"errors": [fault]}).encode()
 
 
-def _fixed(name: str, made: Made, effect: Effect = Effect.RETRY) -> BadAnswer:
-    return BadAnswer(name, lambda exchange, reply: made, effect)
+def _fixed(
+    name: str, made: Made, effect: Effect = Effect.RETRY, *, is_refusal: bool = False, in_a_row: int = 3
+) -> BadAnswer:
+    return BadAnswer(name, lambda exchange, reply: made, effect, is_refusal=is_refusal, in_a_row=in_a_row)
 
 
 def _page(status: int, *headers: tuple[str, str]) -> Answer:
@@ -121,7 +130,7 @@ _ODD = (201, 202, 204, 206, 304, 402, 404, 405, 406, 408, 409, 410, 415, 418, 42
 def _statuses() -> list[BadAnswer]:
     ours = [_fixed(f"{status} in our shape", error(status, "lmg-internal")) for status in _FAILURES]
     pages = [_fixed(f"{status} as HTML", _page(status)) for status in (*_FAILURES, *_ODD)]
-    return [*ours, *pages, _fixed("404 in our shape", error(404, "lmg-http-404"))]
+    return [*ours, *pages, _fixed("404 in our shape", error(404, "lmg-http-404"), is_refusal=True)]
 
 
 def _waits() -> list[BadAnswer]:
@@ -157,18 +166,19 @@ def _waits() -> list[BadAnswer]:
 def _refusals() -> list[BadAnswer]:
     """Answers that mean something to the device, with our ids and without."""
     return [
-        _fixed("400 malformed, in our shape", error(400, "lmg-malformed"), Effect.SPLIT),
-        _fixed("400 of a server without replay", error(400, "lmg-query-invalid")),
-        _fixed("400 with an id of nobody", error(400, "nobody-knows")),
+        _fixed("400 malformed, in our shape", error(400, "lmg-malformed"), Effect.SPLIT, is_refusal=True),
+        # Said twice it is believed: the endpoint is spoken to in the other dialect from then on.
+        _fixed("400 of a server without replay", error(400, "lmg-query-invalid"), is_refusal=True, in_a_row=1),
+        _fixed("400 with an id of nobody", error(400, "nobody-knows"), is_refusal=True),
         _fixed("400 as HTML", _page(400)),
         _fixed("400 as JSON of another", Answer(400, (JSON,), b'{"detail": "Bad Request"}')),
-        _fixed("413 in our shape", error(413, "lmg-too-large"), Effect.SPLIT),
-        _fixed("413 as HTML", _page(413), Effect.SPLIT),
+        _fixed("413 in our shape", error(413, "lmg-too-large"), Effect.SPLIT, is_refusal=True),
+        _fixed("413 as HTML", _page(413), Effect.SPLIT, is_refusal=True),
         _fixed("401 in our shape", error(401, "lmg-write-key-refused"), Effect.SUSPEND),
         _fixed("401 of a portal", _page(401, ("WWW-Authenticate", "Basic")), Effect.SUSPEND),
         _fixed("403 in our shape", error(403, "lmg-write-key-refused"), Effect.SUSPEND),
         _fixed("403 as HTML", _page(403), Effect.SUSPEND),
-        _fixed("403 of a device", error(403, "lmg-device-refused"), Effect.FORK),
+        _fixed("403 of a device", error(403, "lmg-device-refused"), Effect.FORK, is_refusal=True),
     ]
 
 

@@ -139,11 +139,11 @@ class Oracle:
         """Keep one."""
         self.calls.append(call)
 
-    def profiles(self) -> dict[str, dict[str, object]]:
+    def profiles(self, without: frozenset[str] = frozenset()) -> dict[str, dict[str, object]]:
         """Return what each person's profile must be: the last value of every attribute, in wire form."""
         found: dict[str, dict[str, object]] = {person: {} for person in self.states}
         for call in self.calls:
-            if call.person is not None and call.kind in ("identify", "update"):
+            if call.person is not None and call.kind in ("identify", "update") and call.entry_id not in without:
                 found[call.person].update(call.value)
         return {
             person: {name: value for name, value in profile.items() if value is not None}
@@ -204,7 +204,8 @@ def judge(row: str, oracle: Oracle, evidence: Evidence) -> Report:
     report = Report(row)
     if evidence.log is not None:
         report += _judge_log(oracle, evidence.log, evidence.moved)
-    profiles, bookmarks = oracle.profiles(), oracle.bookmarks()
+    orphans = _orphans(oracle, evidence)
+    with_orphans, profiles, bookmarks = oracle.profiles(), oracle.profiles(orphans), oracle.bookmarks()
     for person, state in oracle.states.items():
         found = evidence.people.get(person)
         if found is None:
@@ -212,27 +213,53 @@ def judge(row: str, oracle: Oracle, evidence: Evidence) -> Report:
             continue
         if found.state != state:
             report = report.found("wrong_value", f"a person is {found.state}, not {state}")
-        report += _judge_profile(profiles[person], found.profile)
+        report += _judge_profile(profiles[person], with_orphans[person], found.profile)
         if found.saved != bookmarks[person]:
             report = report.found("wrong_value", "a person's saved offers")
-    return report + _judge_activity(oracle, evidence)
+    return report + _judge_activity(oracle, evidence, orphans)
+
+
+def _orphans(oracle: Oracle, evidence: Evidence) -> frozenset[str]:
+    """
+    Return the ids of entries that nobody may claim any more.
+
+    They were delivered while nobody had said who is here, and then their
+    session was lost or moved: what the device says now, it says in another one.
+    """
+    if evidence.log is None:
+        return frozenset()
+    sessions = {str(line["id"]): line["session_id"] for line in evidence.log}
+    claimed = {
+        call.session_id: sessions.get(call.entry_id) for call in oracle.calls if call.kind == "identify"
+    }
+    return frozenset(
+        call.entry_id
+        for call in oracle.calls
+        if call.anonymous and sessions.get(call.entry_id) != claimed.get(call.session_id)
+    )
 
 
 def _judge_log(oracle: Oracle, log: Sequence[LogRow], moved: frozenset[str]) -> Report:
     """Every entry once, in order, under its person; those that moved under whatever number they have."""
+    report = Report("")
     calls = {call.entry_id: call for call in oracle.calls}
     own_sessions = {call.session_id for call in oracle.calls}
+    given: dict[object, str] = {}
     rows = []
     for line in log:
-        call = calls.get(str(line["id"]))
+        call, session = calls.get(str(line["id"])), line["session_id"]
+        if call is None and moved and line["kind"] == "identify" and session not in own_sessions:
+            continue  # what a moved session begins with: the identity of the one before it
+        if call is not None and session not in own_sessions:
+            # The platform's own name for it. It may have given several, but each to one session alone.
+            if given.setdefault(session, call.session_id) != call.session_id:
+                report = report.found("mistaken", f"{call.kind} {call.entry_id}, in the session of another")
+            line = {**line, "session_id": call.session_id}
         if call is not None and call.entry_id in moved:
             line = {**line, "session_id": call.session_id, "seq": call.seq}
-        if call is None and moved and line["kind"] == "identify" and line["session_id"] not in own_sessions:
-            continue  # what a moved session begins with: the identity of the one before it
         rows.append(line)
     promises = [{"receipt": c.receipt, "person": c.person, "anonymous": c.anonymous} for c in oracle.calls]
     findings = compare(promises, rows)
-    report = Report("")
     for name in ("lost", "twice", "out_of_order", "mistaken"):
         for entry_id in getattr(findings, name):
             report = report.found(name, f"{calls[entry_id].kind if entry_id in calls else 'entry'} {entry_id}")
@@ -244,18 +271,17 @@ def _judge_log(oracle: Oracle, log: Sequence[LogRow], moved: frozenset[str]) -> 
     return report
 
 
-def _judge_profile(expected: Facts, actual: Facts) -> Report:
+def _judge_profile(expected: Facts, with_orphans: Facts, actual: Facts) -> Report:
     """Attribute by attribute; the names are made up by the rows, and hold nothing personal."""
     report = Report("")
-    for name in sorted({*expected, *actual}):
-        if name not in actual:
-            report = report.found("lost", f"attribute {name}")
-        elif expected.get(name) != actual[name]:
-            report = report.found("wrong_value", f"attribute {name}")
+    for name in sorted({*expected, *with_orphans, *actual}):
+        if actual.get(name) in (expected.get(name), with_orphans.get(name)):
+            continue
+        report = report.found("wrong_value" if name in actual else "lost", f"attribute {name}")
     return report
 
 
-def _judge_activity(oracle: Oracle, evidence: Evidence) -> Report:
+def _judge_activity(oracle: Oracle, evidence: Evidence, orphans: frozenset[str]) -> Report:
     """Each activity once, under its person, with its properties."""
     report = Report("")
     promised = {call.entry_id: call for call in oracle.calls if call.kind == "track" and call.person is not None}
@@ -271,7 +297,6 @@ def _judge_activity(oracle: Oracle, evidence: Evidence) -> Report:
             elif call.value != item["properties"]:
                 report = report.found("wrong_value", f"activity {item['id']}")
     for call in promised.values():
-        # What was done anonymously in a session that moved before its identify stays anonymous.
-        if not (call.anonymous and evidence.moved):
+        if call.entry_id not in orphans:
             report = report.found("lost", f"activity {call.entry_id}")
     return report

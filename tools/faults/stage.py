@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from lmg_offline import Client
@@ -20,6 +20,7 @@ from lmg_offline.cli.admin import Admin
 from lmg_offline.config import Config
 from lmg_offline.errors import PlatformError
 from lmg_offline.platform.server import running
+from lmg_offline.platform.settings import Settings
 
 from .oracle import Evidence, Oracle, Person
 
@@ -66,6 +67,11 @@ def make_platform() -> AbstractContextManager[PlatformFacts]:
     return running()
 
 
+def make_lmg_platform() -> AbstractContextManager[PlatformFacts]:
+    """As `make_platform`, with nothing that the real platform has not: the SDK speaks the LMG dialect to it."""
+    return running(settings=Settings(dev=True, lmg_only=True))
+
+
 def make_client(platform: PlatformFacts, endpoint: str, folder: Path) -> Client:
     """Return a client of the platform as it is seen at `endpoint`, its journal in `folder`."""
     return QuickClient(
@@ -106,10 +112,17 @@ class Stage:
         take_evidence: Says what the platform has at the end. In a dialect whose
             entries have no numbers its `log` is None.
 
+        dialect: How the client speaks to the platform, `replay` or `lmg`. In the
+            latter writes carry no time, and refusals come one by one.
+
         drain_within_s: How long a drain may take before it counts as hung.
     """
 
     make_platform: Callable[[], AbstractContextManager[PlatformFacts]] = make_platform
     make_client: Callable[[PlatformFacts, str, Path], Client] = make_client
     take_evidence: Callable[[PlatformFacts, Oracle], Evidence] = take_evidence
+    dialect: Literal["replay", "lmg"] = "replay"
     drain_within_s: float = 60.0
+
+
+STAGES = {"replay": Stage(), "lmg": Stage(make_platform=make_lmg_platform, dialect="lmg")}
