@@ -26,6 +26,7 @@ PLATFORM = [
 DEV = [
     "build>=1.2",
     "coverage>=7.10",
+    "h11>=0.16",
     "httpx>=0.28",
     "hypothesis>=6.120",
     "import-linter>=2.1",

@@ -70,7 +70,7 @@ class CollectionBusinessApi:
         if cursor is not None:
             variables["cursor"] = check_text("cursor", cursor, 4096)
         answer = self._reads.fetch(
-            ReadQuery("collectionBusinesses", documents.COLLECTION_BUSINESSES, without_nulls(variables)),
+            ReadQuery("collection.businessFeed", documents.COLLECTION_BUSINESSES, without_nulls(variables)),
             timeout_s=check_timeout(timeout),
         )
         items, following = content.parsed_list(answer.data, "collection.businessFeed", "businesses", content.business)

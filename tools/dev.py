@@ -6,6 +6,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py test [...]    linters, types, import rules, tests, coverage; with more
                                        words: pytest alone, and the words go to it
     python3 tools/dev.py lint          the first three of these
+    python3 tools/dev.py faults [...]  the rows of the fault matrix, each once; --minutes N to go on,
+                                       --seed S, --row NAME, --count N, --json
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -28,7 +30,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "wheel")
+VERBS = ("demo", "test", "lint", "faults", "wheel")
 
 
 def stop(sentence: str) -> None:
@@ -147,6 +149,8 @@ def main(words: list[str]) -> int:
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
+    if verb == "faults":
+        return run("faults", [str(binary), "-m", "tools.faults", *rest])
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
     return test(binary, rest)

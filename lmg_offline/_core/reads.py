@@ -12,11 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadQuery:
-    """One GraphQL query; `name` and `variables` are also its place in the cache."""
+    """
+    One GraphQL query; `name` and `variables` are also its place in the cache.
+
+    Attributes:
+        name: Dotted path of its answer in the reply's data.
+    """
 
     name: str
     document: str
     variables: dict[str, object]
+
+    def is_answered_by(self, data: dict[str, object]) -> bool:
+        """Say whether a reply's data answers this query at all, rather than another question or none."""
+        return isinstance(data.get(self.name.partition(".")[0]), dict)
 
 
 @dataclass(frozen=True, slots=True)

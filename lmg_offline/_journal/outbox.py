@@ -297,6 +297,9 @@ class Outbox:
             connection.exec_driver_sql(
                 "UPDATE lanes SET last_position = max(last_position, ?) WHERE lane_id = ?", (position, lane_id)
             )
+            lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
+            if position == lane.identify_position and lane_id == scalar(connection, "SELECT current_lane FROM device"):
+                self._unclaim(connection, lane)
             sealed = scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,))
             if sealed is not None and not self._has_entries(connection, lane_id << LANE_SHIFT):
                 mark_drained(connection, lane_id)

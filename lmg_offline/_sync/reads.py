@@ -127,7 +127,7 @@ class Reads:
         match outcome:
             case Answer(data=None) if kept is not None:
                 return self._keep(lane, key, query, kept.body, kept.etag)
-            case Answer(data=data, etag=etag) if data is not None:
+            case Answer(data=data, etag=etag) if data is not None and query.is_answered_by(data):
                 return self._keep(lane, key, query, encode(data), etag)
             case SessionExpired():
                 self._outbox.drop_session_token(lane.lane_id)

@@ -31,6 +31,7 @@ class ReplayDialect:
         self._parts = parts
         self._known_boot: str | None = None
         self._forks = 0
+        self._doubts = 0
 
     def ask(self, batches: list[LaneBatch]) -> None:
         """
@@ -58,7 +59,8 @@ class ReplayDialect:
                 parts.progress.choose(if_not_spoken)
                 parts.progress.ended(Done(), reached=True)
             case DeviceRefused(reason=reason):
-                self._fork([batch.lane.lane_id for batch in batches], reason)
+                if not self._asks_again():
+                    self._fork([batch.lane.lane_id for batch in batches], reason)
             case Split(malformed=malformed) if sum(len(batch.entries) for batch in batches) <= 1:
                 self._alone_at_fault(batches, outcome, malformed)
             case Retry() | Split() | Suspend():
@@ -76,6 +78,8 @@ class ReplayDialect:
             for batch, lane in zip(batches, reply.lanes, strict=True)
             if lane.status == "forked" or self._is_ahead(batch, lane)
         ]
+        if forked and self._asks_again():
+            return
         lanes = {batch.lane.lane_id: batch.lane for batch in batches}
         results = [
             parts.tokens.refreshed(lanes[result.lane_id], result) if result.parked_code == "token_expired" else result
@@ -87,10 +91,15 @@ class ReplayDialect:
         if forked:
             self._fork(forked, "this journal is a copy of one that is in use")
         else:
-            self._forks = 0
+            self._forks = self._doubts = 0
             parts.progress.ended(Done(), reached=True, synced=True, settings=reply.settings)
         self._tell_of_values(reply)
         parts.outcomes.tell(lanes, results, recorded)
+
+    def _asks_again(self) -> bool:
+        """Whoever says once that this journal is a copy is asked once more: a fork can't be undone."""
+        self._doubts += 1
+        return self._doubts % 2 == 1
 
     def _fork(self, lane_ids: list[int], reason: str) -> None:
         """Go on as a new device; at once the first time, and with growing waits if that is refused too."""
@@ -106,16 +115,24 @@ class ReplayDialect:
         if len(reply.lanes) != len(batches):
             return None
         results: list[LaneResult] = []
+        moved = False  # an answer that moves nothing would be asked for again at once, for ever
         for batch, lane in zip(batches, reply.lanes, strict=True):
             if lane.session_id != batch.lane.session_id:
                 return None
             if lane.status == "forked":
+                moved = True
                 continue
             through = self._through(batch, lane)
             if through is None:
                 if self._is_ahead(batch, lane):
+                    moved = True
                     continue
                 return None
+            sent = {(entry.seq, entry.id) for entry in batch.entries if entry.position <= through[0]}
+            if any((refusal.seq, refusal.id) not in sent for refusal in lane.refused):
+                return None
+            opened = not batch.entries and lane.session_token is not None
+            moved = moved or opened or lane.status == "parked" or through[0] > batch.lane.acked_position
             results.append(
                 LaneResult(
                     batch.lane.lane_id,
@@ -129,7 +146,7 @@ class ReplayDialect:
                     batch.token,
                 )
             )
-        return results
+        return results if moved else None
 
     def _through(self, batch: LaneBatch, lane: LaneReply) -> tuple[int, str | None] | None:
         """Return (key, id) of the last handled entry if this device knows it, else None."""
@@ -141,7 +158,9 @@ class ReplayDialect:
             if (entry.seq, entry.id) == (named.seq, named.id):
                 return entry.position, entry.id
         if named.id is not None and named.seq > row.acked_seq and self._parts.outbox.holds(base + named.seq, named.id):
-            return base + named.seq, named.id
+            # What was refused beyond the batch is not named here: believe the batch, and ask for the rest.
+            last = batch.entries[-1] if batch.entries else None
+            return (row.acked_position, row.acked_id) if last is None else (last.position, last.id)
         return None
 
     def _is_ahead(self, batch: LaneBatch, lane: LaneReply) -> bool:
@@ -149,7 +168,7 @@ class ReplayDialect:
         return lane.applied_through.seq > batch.lane.acked_seq and self._through(batch, lane) is None
 
     def _alone_at_fault(self, batches: list[LaneBatch], outcome: Split, malformed: bool) -> None:
-        """One entry is left of a split: probe without entries, then set it aside."""
+        """One entry is left of a split: set it aside if none is accepted, and it is refused once more."""
         parts = self._parts
         entry = next((e for batch in batches for e in batch.entries), None)
         if entry is None:
@@ -157,7 +176,11 @@ class ReplayDialect:
             return
         empty = [replace(batch, entries=()) for batch in batches]
         probe = parts.transport.replay(replay_body(parts.outbox.device(), empty, parts.now()))
-        if not isinstance(probe, Replayed):
+        # Once more, because a server in between that says so now and then must not cost an entry.
+        again = isinstance(probe, Replayed) and parts.transport.replay(
+            replay_body(parts.outbox.device(), batches, parts.now())
+        )
+        if not isinstance(again, Split):
             parts.failed(outcome.reason)
             return
         parts.outcomes.set_aside(entry, "malformed" if malformed else "too_large", outcome.reason)

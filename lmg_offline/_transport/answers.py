@@ -186,7 +186,7 @@ def _retry_after_s(headers: Headers) -> float | None:
 def _http_date(text: str) -> datetime | None:
     try:
         found = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # a year or zone of twenty digits overflows
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -195,7 +196,8 @@ class _Request:
             return Refused(logged.code or INVALID_PAYLOAD, logged.message or "")
         if entry.kind == Kind.IDENTIFY.value and logged.session_id != lane.session_id:
             stamp = Stamp(entry.id, entry.seq, logged.occurred_at, retried=True)
-            outcome = self._effect(lane, entry, stamp)
+            # Without its profile: at the same instant the newer device would overwrite what followed it.
+            outcome = self._effect(lane, replace(entry, payload=_without_profile(entry.payload)), stamp)
             if isinstance(outcome, Parked):
                 return outcome
         if _place(logged, entry.id) != place:
@@ -307,6 +309,10 @@ def _named(entries: Iterable[Entry], name: str, kinds: set[str], longest: int) -
             if isinstance(value, str) and len(value) <= longest and canonical.text_fault(value) is None:
                 found.add(value)
     return found
+
+
+def _without_profile(payload: object) -> object:
+    return {k: v for k, v in payload.items() if k != "profile"} if isinstance(payload, Mapping) else payload
 
 
 def _place(logged: Logged, entry_id: str) -> tuple[str, int, str]:

@@ -132,6 +132,16 @@ def test_an_identify_that_the_original_delivered_still_identifies_the_new_lane(s
     assert ["ann"] == [row["user_id"] for row in site.rows(tables.activity)]
 
 
+def test_an_identify_that_is_had_again_does_not_bring_its_profile_back(site: Site, kiosk: Kiosk) -> None:
+    """What was written right after it stays, in the same millisecond too."""
+    old = identify(1, "ann", profile={"name": "Ann"}, age_ms=None)
+    kiosk.one([old, update_of(2, {"name": "Anna"}, age_ms=None)])
+    clone = Kiosk(site, "kiosk-2")
+    clone.one([old], session="s2")
+
+    assert {"name": "Anna"} == site.profile("ann")
+
+
 def test_a_session_of_another_device_is_forked_without_a_word_about_it(site: Site, kiosk: Kiosk) -> None:
     """Nothing is applied, and nothing of the session shows."""
     kiosk.one([identify(1, "ann")])

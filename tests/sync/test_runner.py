@@ -248,6 +248,116 @@ def test_a_platform_that_calls_everything_malformed_loses_nothing(rig: Rig) -> N
     assert 0 == rig.desk.audit().dead_letters
 
 
+@pytest.mark.parametrize("malformed", [True, False])
+def test_a_server_that_says_so_now_and_then_costs_no_entry(rig: Rig, malformed: bool) -> None:
+    """One wrong 400 or 413 for an entry alone: the empty replay passes, and so does the entry, asked again."""
+    first = rig.track()
+    rig.drain()
+    receipt = rig.track()
+    rig.platform.faults = [Split("no", malformed=malformed)]
+    rig.drain()
+
+    assert ("acknowledged", 0) == (rig.desk.receipt(receipt), rig.desk.audit().dead_letters)
+    assert [first.split(".", 2)[2], receipt.split(".", 2)[2]] == ids_of(rig)
+
+
+def test_an_identify_that_is_set_aside_frees_the_app(rig: Rig) -> None:
+    """As one that the platform refused: the app goes on as nobody, and nobody is shown as identified."""
+    future = rig.session.identification(rig.journal.identify("ann", None, None).written.text)
+    handle = rig.platform.replay
+
+    def strict(body: bytes) -> object:
+        return Split("can't read it", malformed=True) if b'"kind":"identify"' in body else handle(body)
+
+    rig.platform.replay = strict  # type: ignore[assignment, method-assign]
+    rig.drain()
+
+    with pytest.raises(IdentifyRejected, match="malformed"):
+        future.result(0)
+    assert (AudienceState.ANONYMOUS.value, None) == (rig.journal.current().state, rig.journal.current().user_id)
+    assert rig.desk.audit().adds_up
+
+
+def test_what_was_refused_beyond_a_batch_is_still_a_dead_letter(rig: Rig) -> None:
+    """A reply was lost, and the batch that repeats it is a smaller one: refusals in the rest are asked for too."""
+    rig.platform.refuse = lambda entry: "invalid_payload" if entry["payload"].get("name") == "bad" else None
+    receipts = [rig.track()]
+    rig.drain()
+    receipts += [rig.track("bad" if number == 7 else "good") for number in range(1, 8)]
+    rig.platform.lose_reply = 1
+    rig.runner.step()
+    rig.platform.faults = [Split("too large", malformed=False) for _ in range(7)]
+    rig.drain()
+
+    assert 8 == len(rig.platform.log)
+    assert "refused" == rig.desk.receipt(receipts[7])
+    assert (7, 1) == (rig.desk.audit().acknowledged, rig.desk.audit().dead_letters)
+
+
+def position_of(receipt: str) -> dict[str, object]:
+    _, seq, entry_id = receipt.split(".", 2)
+    return {"seq": int(seq), "id": entry_id}
+
+
+def lane_reply(rig: Rig, **changes: object) -> Replayed:
+    """Return an answer that names the current session and changes nothing in it, but for what is given."""
+    lane = {
+        "session_id": rig.journal.current().session_id,
+        "status": "ok",
+        "applied_through": {"seq": 0, "id": None},
+        "state": "anonymous",
+        "session_token": "st",
+    }
+    return Replayed(load_reply({"protocol": 1, "time": 1, "settings": {}, "lanes": [{**lane, **changes}]}))
+
+
+def test_a_reply_that_moves_nothing_is_a_failed_attempt(rig: Rig) -> None:
+    """A cache that repeats an old reply for ever is asked ever more rarely, not in a tight loop."""
+    first = rig.track()
+    rig.drain()
+    before = len(rig.platform.requests)
+    receipt = rig.track()
+    rig.platform.faults = [lane_reply(rig, applied_through=position_of(first))] * 100
+    waited_s = [rig.runner.step() for _ in range(20)]
+
+    assert 1 == len(rig.platform.requests) - before
+    assert 0 < (waited_s[-1] or 0)
+    rig.platform.faults = []
+    rig.drain()
+    assert "acknowledged" == rig.desk.receipt(receipt)
+
+
+def test_a_refusal_of_an_entry_that_was_not_sent_is_not_believed(rig: Rig) -> None:
+    """Its number may be one of ours; its id is not."""
+    first = rig.track()
+    rig.drain()
+    receipt = rig.track()
+    why = {"code": "invalid_payload", "message": "no"}
+    stranger = {"seq": 2, "id": "somebody else's", **why}
+    unhandled = {**position_of(receipt), **why}
+    rig.platform.faults = [
+        lane_reply(rig, applied_through=position_of(receipt), refused=[stranger]),
+        lane_reply(rig, applied_through=position_of(first), refused=[unhandled]),
+    ]
+    rig.drain()
+
+    assert ("acknowledged", 0) == (rig.desk.receipt(receipt), rig.desk.audit().dead_letters)
+
+
+def test_a_platform_that_refuses_every_device_is_not_stormed(rig: Rig) -> None:
+    """It is asked twice each time; a first fork goes on at once, the ones right after it wait."""
+    receipt = rig.track()
+    rig.platform.faults = [DeviceRefused("no") for _ in range(100)]
+    for _ in range(20):
+        rig.runner.step()
+
+    assert 4 == len(rig.platform.requests)
+    rig.platform.faults = []
+    rig.drain()
+    assert "acknowledged" == rig.desk.receipt(receipt)
+    assert rig.desk.audit().adds_up
+
+
 def test_a_refused_write_key_suspends_and_goes_on_when_it_is_accepted(rig: Rig) -> None:
     """Nothing is dropped, and an hour of refusals is few requests."""
     heard: list[str] = []
@@ -317,11 +427,29 @@ def test_a_refused_device_takes_a_new_identity(rig: Rig) -> None:
     """The secret is not the one the platform knows."""
     before = rig.outbox.device().device_id
     receipt = rig.track()
-    rig.platform.faults = [DeviceRefused("no")]
+    rig.platform.faults = [DeviceRefused("no"), DeviceRefused("no")]
     rig.drain()
 
     assert before != rig.outbox.device().device_id
     assert "acknowledged" == rig.desk.receipt(receipt)
+
+
+@pytest.mark.parametrize("answer", ["a refused device", "a lane of somebody else", "an entry nobody made"])
+def test_a_fork_is_asked_for_twice(rig: Rig, answer: str) -> None:
+    """One wrong answer from a server in between does not make another device of this one."""
+    before = rig.outbox.device().device_id
+    receipt = rig.track()
+    strange = {"seq": 9, "id": "nobody's"}
+    answers = {
+        "a refused device": DeviceRefused("no"),
+        "a lane of somebody else": lane_reply(rig, status="forked", applied_through=None, session_token=None),
+        "an entry nobody made": lane_reply(rig, applied_through=strange),
+    }
+    rig.platform.faults = [answers[answer]]
+    rig.drain()
+
+    assert (before, "acknowledged") == (rig.outbox.device().device_id, rig.desk.receipt(receipt))
+    assert {} == rig.desk.audit().ledger
 
 
 def test_forget_drops_what_is_queued_and_sends_the_erasure(rig: Rig) -> None:

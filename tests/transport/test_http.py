@@ -134,6 +134,8 @@ def test_every_answer_is_one_outcome(answer: Callable[..., None], expected: type
         ),
         pytest.param(["Retry-After: Tue, 24 Nov 2020 00:02:00 GMT"], 0.0, id="in the past"),
         pytest.param(["Retry-After: soon"], None, id="junk"),
+        pytest.param(["Retry-After: Fri, 31 Dec 99999999999999999999 23:59:59 GMT"], None, id="a year that is none"),
+        pytest.param(["Retry-After: Tue, 24 Nov 2026 12:00:00 +99999999999999"], None, id="a zone that is none"),
         pytest.param([], None, id="none"),
     ],
 )

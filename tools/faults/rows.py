@@ -1,0 +1,34 @@
+"""The fault matrix: every row there is, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import network
+from .oracle import Report
+from .stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One row.
+
+    Attributes:
+        play: Called with the hooks, a seed and how many faults to make; returns what was found.
+
+        count: How many faults are made when nobody says: few enough for ten seconds.
+    """
+
+    name: str
+    play: Callable[[Stage, int, int], Report]
+    count: int
+
+
+ROWS = (
+    Row("bad-network", network.bad_network, 60),
+    Row("bad-answers", network.bad_answers, 150),
+    Row("lost-acknowledgements", network.lost_acknowledgements, 150),
+    Row("delivered-twice-and-late", network.delivered_twice_and_late, 150),
+)
