@@ -151,7 +151,7 @@ class MemoryLmg:
                 return {{"CreateBookmark": "createOfferBookmark"}.get(operation, "deleteOfferBookmark"): True}
             case "OfferNow":
                 return {
-                    "offerState": {"state": self.state},
+                    "offerState": {"state": self.state, "display": [f"{self.state}:{self.used}", self.state]},
                     "offerStatus": {"limitDetails": {"perProfile": {"used": self.used}}},
                 }
             case "Transition":

@@ -95,6 +95,39 @@ def next_op(view: View) -> Op:
     return _BY_KIND.get(view.head, Op.UNKNOWN)
 
 
+class Redeem(Enum):
+    """What to do with a redemption, where its offer stands now."""
+
+    SEND = "not made yet"
+    DONE = "made already, by a try whose answer was lost"
+    OVERTAKEN = "the offer went on without it"
+
+
+# A device can't know which punch fills a card: it asked for one of these and may find the other.
+_CARD = ("progress", "ready")
+
+
+def redeem(state: str, standing: str, *, before: str, target: str, tried_from: str | None) -> Redeem:
+    """
+    Decide on a redemption.
+
+    Args:
+        state: Where the offer stands.
+
+        standing: The same as a text that differs when a transition was made since.
+
+        before: The state it was decided on.
+
+        target: The state it leads to.
+
+        tried_from: `standing` before its first try; None when it was never sent.
+    """
+    if tried_from is not None and standing != tried_from:
+        is_there = state == target or (state in _CARD and target in _CARD)
+        return Redeem.DONE if is_there else Redeem.OVERTAKEN
+    return Redeem.SEND if state == before else Redeem.OVERTAKEN
+
+
 def event_run(kinds: list[str], sizes: list[int], most: int = MAX_EVENTS) -> int:
     """Return how many entries from the first on go to the collector in one request, at least 1."""
     count = size = 0

@@ -28,7 +28,8 @@ from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
     "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"
-    " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position, tried_position"
+    " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position,"
+    " tried_position, tried_from"
 )
 _CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
 

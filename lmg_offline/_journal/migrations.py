@@ -104,6 +104,7 @@ def _to_2(connection: Connection) -> None:
     """Sessions of the LMG dialect; in each lane the newest identify that was taken, and the redemption under way."""
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN claimed_position INTEGER")
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_position INTEGER")
+    connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_from TEXT")
     connection.exec_driver_sql(
         "UPDATE lanes SET claimed_position = identify_position"
         " WHERE identify_position <= acked_position AND user_id IS NOT NULL"

@@ -358,12 +358,13 @@ class Outbox:
 
         self._store.run(drop)
 
-    def note_try(self, position: int) -> None:
-        """Remember, before it is sent, that a redemption may reach the platform. Atomic, one row."""
+    def note_try(self, position: int, standing: str) -> None:
+        """Remember, before it is sent, that a redemption may reach the platform, and from where. Atomic, one row."""
         self._store.run(
             lambda connection: (
                 connection.exec_driver_sql(
-                    "UPDATE lanes SET tried_position = ? WHERE lane_id = ?", (position, position >> LANE_SHIFT)
+                    "UPDATE lanes SET tried_position = ?, tried_from = ? WHERE lane_id = ?",
+                    (position, standing, position >> LANE_SHIFT),
                 ).rowcount
             ),
             single=True,

@@ -25,6 +25,8 @@ class LaneRow:
 
         tried_position: Key of the last redemption that may have reached the
             platform by the LMG dialect; None when there was none.
+
+        tried_from: Where its offer stood before the first try.
     """
 
     lane_id: int
@@ -43,6 +45,7 @@ class LaneRow:
     profile: str | None = field(repr=False)
     claimed_position: int | None
     tried_position: int | None
+    tried_from: str | None
 
     @property
     def identify_pending(self) -> bool:

@@ -66,6 +66,7 @@ lanes = Table(
     Column("successor_lane", Integer),
     Column("claimed_position", Integer),
     Column("tried_position", Integer),
+    Column("tried_from", Text),
     CheckConstraint("acked_position <= last_position OR last_position = lane_id << 32", name="acked_in_lane"),
     CheckConstraint("(parked_at IS NULL) = (parked_code IS NULL)", name="parked_has_a_code"),
     sqlite_autoincrement=True,

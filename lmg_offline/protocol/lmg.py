@@ -17,6 +17,7 @@ from marshmallow import fields as stock
 
 from ..errors import ValidationError
 from . import fields
+from .canonical import encode
 
 _SESSION = "{ token content { sessionId } meta { stats { ingestionUrl } } warnings }"
 _TRAITS = "{ traits warnings }"
@@ -33,7 +34,8 @@ CREATE_BOOKMARK = "mutation CreateBookmark($offerId: String!) { createOfferBookm
 DELETE_BOOKMARK = "mutation DeleteBookmark($offerId: String!) { deleteOfferBookmark(offerId: $offerId) }"
 OFFER_NOW = (
     "query OfferNow($offerId: ID!, $locationId: ID!) { offerState(offerId: $offerId, locationId: $locationId)"
-    " { state } offerStatus(offerId: $offerId, locationId: $locationId) { limitDetails { perProfile { used } } } }"
+    " { state display } offerStatus(offerId: $offerId, locationId: $locationId)"
+    " { limitDetails { perProfile { used } } } }"
 )
 TRANSITION = (
     "mutation Transition($offerId: ID!, $locationId: ID!, $currentState: String!, $transitionIndex: Int!,"
@@ -75,11 +77,13 @@ class OfferNow:
     Where an offer stands for a person.
 
     Attributes:
-        used: How often the person has used it; None where the platform does not count.
+        standing: Text that differs when a transition has been made since: the
+            state, how it is shown (a card's count is in there), and how often the
+            person has used the offer.
     """
 
     state: str
-    used: int | None
+    standing: str
 
 
 def load_session(data: Mapping[str, Any], operation: str) -> SessionReply:
@@ -117,9 +121,9 @@ def load_offer_now(data: Mapping[str, Any]) -> OfferNow:
         ValidationError: The data does not say so.
     """
     found = fields.load(_OFFER_NOW_SCHEMA, dict(data), "offer")
-    details = found["offer_status"]["limit_details"] or {}
-    per_profile = details.get("per_profile") or {}
-    return OfferNow(found["offer_state"]["state"], per_profile.get("used"))
+    state = found["offer_state"]
+    per_profile = (found["offer_status"]["limit_details"] or {}).get("per_profile") or {}
+    return OfferNow(state["state"], encode([state["state"], state["display"], per_profile.get("used")]))
 
 
 def load_truth(data: Mapping[str, Any], operation: str) -> bool:
@@ -172,6 +176,7 @@ class _SessionTraits(_Loose):
 
 class _State(_Loose):
     state = fields.Text(longest=_MAX_ID, required=True)
+    display = stock.List(fields.Text(longest=_MAX_ID), required=True)
 
 
 class _Used(_Loose):

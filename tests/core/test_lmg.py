@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from lmg_offline._core.lmg import MAX_EVENT_BYTES, Op, View, event_run, next_op, refusal_code, token_code
+from lmg_offline._core.lmg import (
+    MAX_EVENT_BYTES,
+    Op,
+    Redeem,
+    View,
+    event_run,
+    next_op,
+    redeem,
+    refusal_code,
+    token_code,
+)
 
 OPEN = View("anonymous", "anonymous", False, False, False, None)
 
@@ -74,3 +84,23 @@ def test_a_run_of_activity_ends_at_another_kind_and_at_its_bounds(
 def test_codes_follow_the_platforms_ids(message_id: str | None, status: int, refusal: str, token: str) -> None:
     """Those of ours by name; any other as it is, and as a refused token."""
     assert (refusal, token) == (refusal_code(message_id, status), token_code(message_id))
+
+
+@pytest.mark.parametrize(
+    ("state", "standing", "target", "tried_from", "expected"),
+    [
+        pytest.param("default", "d0", "redeemed", None, Redeem.SEND, id="first try, where it was decided"),
+        pytest.param("redeemed", "r1", "redeemed", None, Redeem.OVERTAKEN, id="somebody else was quicker"),
+        pytest.param("ready", "y0", "redeemed", None, Redeem.OVERTAKEN, id="elsewhere"),
+        pytest.param("default", "d0", "redeemed", "d0", Redeem.SEND, id="the try did not come through"),
+        pytest.param("redeemed", "r1", "redeemed", "d0", Redeem.DONE, id="it did"),
+        pytest.param("ready", "y0", "redeemed", "d0", Redeem.OVERTAKEN, id="something else did"),
+        pytest.param("default", "d1", "default", "d0", Redeem.DONE, id="into its own state: it shows in the count"),
+        pytest.param("ready", "y9", "progress", "p8", Redeem.DONE, id="the punch that filled the card"),
+    ],
+)
+def test_a_redemption_is_made_once_and_from_where_it_was_decided(
+    state: str, standing: str, target: str, tried_from: str | None, expected: Redeem
+) -> None:
+    """Never twice, and never in another's place."""
+    assert expected == redeem(state, standing, before="default", target=target, tried_from=tried_from)

@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from ..._core.lmg import Op, View, next_op, refusal_code
+from ..._core.lmg import Op, Redeem, View, next_op, redeem, refusal_code
 from ..._core.schedule import Retry, Suspend
 from ..._journal.records import EntryRow, LaneBatch, LmgSession
 from ..._transport.port import GraphData, GraphOutcome, NotSpoken, Refused, SessionExpired
@@ -155,8 +155,7 @@ class LmgDialect:
         The state is asked for before each try, and that there was a try is on disk before it is sent.
 
         So the first try is made only from the state it was decided on, and a
-        later one not if the earlier may have come through: the target is reached
-        already, or, for a transition into its own state, the person's count went up.
+        later one not if the earlier came through: see `redeem` in _core/lmg.py.
         """
         which = {"offerId": payload["offer_id"], "locationId": payload["location_id"]}
         outcome = self._calls.ask(DEFAULT_PATH, wire.OFFER_NOW, which, session)
@@ -168,12 +167,12 @@ class LmgDialect:
         except ValidationError:
             self._calls.misfit(batch)
             return
-        before, target, used = payload["current_state"], payload["target"], payload.get("used")
-        was_tried = batch.lane.tried_position == entry.position
-        has_counted = used is not None and now.used is not None and now.used > used
-        if was_tried and (has_counted or (now.state == target and target != before)):
+        before, target = payload["current_state"], payload["target"]
+        tried_from = batch.lane.tried_from if batch.lane.tried_position == entry.position else None
+        what = redeem(now.state, now.standing, before=before, target=target, tried_from=tried_from)
+        if what is Redeem.DONE:
             self._calls.acknowledge(batch, entry, session.claim)
-        elif now.state != before:
+        elif what is Redeem.OVERTAKEN:
             message = "The offer is in another state now than when it was redeemed here."
             self._calls.refuse(batch, entry, "redemption_state_changed", message)
         else:
@@ -183,8 +182,8 @@ class LmgDialect:
                 "transitionIndex": payload["transition_index"],
                 "clientArgs": encode(payload["client_args"]),
             }
-            if not was_tried:
-                self._parts.outbox.note_try(entry.position)
+            if tried_from is None:
+                self._parts.outbox.note_try(entry.position, now.standing)
             outcome = self._calls.ask(DEFAULT_PATH, wire.TRANSITION, transition, session, entry)
             if isinstance(outcome, GraphData):
                 self._calls.acknowledge(batch, entry, session.claim)
