@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import network
+from . import dialect, network
 from .oracle import Report
 from .stage import Stage
 
@@ -31,4 +31,6 @@ ROWS = (
     Row("bad-answers", network.bad_answers, 150),
     Row("lost-acknowledgements", network.lost_acknowledgements, 150),
     Row("delivered-twice-and-late", network.delivered_twice_and_late, 150),
+    Row("lost-answers-lmg", dialect.lost_answers, 60),
+    Row("expired-sessions-lmg", dialect.expired_sessions, 6),
 )
