@@ -20,6 +20,7 @@ PLATFORM = [
     "httptools>=0.6.4",
     "rich>=13.9",
     "starlette>=1.0",
+    "tzdata>=2025.1",
     "uvicorn>=0.40",
 ]
 DEV = [

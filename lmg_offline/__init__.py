@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._core.identity import AudienceState
     from .client import Client
+    from .config import LmgSettings
+    from .controller import RedemptionController
     from .errors import (
         ClientClosed,
         IdentifyRejected,
@@ -26,12 +28,17 @@ if TYPE_CHECKING:
         LMGError,
         OfflineError,
         PlatformError,
+        RedemptionArgument,
+        RedemptionPending,
+        RedemptionRefused,
         ValidationError,
         VerificationRequired,
     )
     from .models import Page, ShareMethod
+    from .prompts import PromptResolver
     from .protocol.profile import Gender, Profile
     from .receipts import Identification, Receipt
+    from .redemption import OfferState, OfferStatus, Prompt, RedemptionReason
     from .status import Status
 
 __all__ = [
@@ -47,11 +54,21 @@ __all__ = [
     "JournalLocked",
     "JournalUnavailable",
     "LMGError",
+    "LmgSettings",
+    "OfferState",
+    "OfferStatus",
     "OfflineError",
     "Page",
     "PlatformError",
     "Profile",
+    "Prompt",
+    "PromptResolver",
     "Receipt",
+    "RedemptionArgument",
+    "RedemptionController",
+    "RedemptionPending",
+    "RedemptionReason",
+    "RedemptionRefused",
     "ShareMethod",
     "Status",
     "ValidationError",
@@ -64,9 +81,16 @@ _HOMES = {
     "Client": ".client",
     "Gender": ".protocol.profile",
     "Identification": ".receipts",
+    "LmgSettings": ".config",
+    "OfferState": ".redemption",
+    "OfferStatus": ".redemption",
     "Page": ".models",
     "Profile": ".protocol.profile",
+    "Prompt": ".redemption",
+    "PromptResolver": ".prompts",
     "Receipt": ".receipts",
+    "RedemptionController": ".controller",
+    "RedemptionReason": ".redemption",
     "ShareMethod": ".models",
     "Status": ".status",
 }

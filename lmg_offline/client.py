@@ -6,7 +6,7 @@ import atexit
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 
@@ -41,11 +41,15 @@ EXIT_TIMEOUT_S = 1.0
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
 
-# For each lane that matters: its first (ASC) or last (DESC) queued entry, and why it is parked.
-_ENDS = (
-    "SELECT l.lane_id, (SELECT e.position FROM entries e WHERE e.position BETWEEN l.lane_id << 32"
-    " AND (l.lane_id << 32) + 4294967295 ORDER BY e.position {} LIMIT 1), l.parked_code"
+_IN_LANE = "e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
+# For each lane that matters its last queued entry; for one lane its first, and why it is parked.
+_LAST_QUEUED = (
+    f"SELECT l.lane_id, (SELECT e.position FROM entries e WHERE {_IN_LANE} ORDER BY e.position DESC LIMIT 1)"
     " FROM lanes l WHERE l.drained = 0"
+)
+_FIRST_QUEUED = (
+    f"SELECT (SELECT e.position FROM entries e WHERE {_IN_LANE} ORDER BY e.position LIMIT 1), l.parked_code"
+    " FROM lanes l WHERE l.lane_id = ?"
 )
 
 
@@ -154,7 +158,9 @@ class Client:
         self.user = User(self._session, lambda: self._events.emit("session_reset"))
         self.activity = Activity(self._session)
         self.business = BusinessApi(reads, self._session, content_filter)
-        self.offer = OfferApi(reads, self._session, content_filter)
+        self.offer = OfferApi(
+            reads, self._session, content_filter, self._device.position, monotonic_s=self._clock.monotonic_s
+        )
         self.location = LocationApi(reads, self._session, content_filter)
         self.collection = CollectionApi(reads, self._session, content_filter)
         self.search = SearchApi(reads, self._session, content_filter)
@@ -233,7 +239,7 @@ class Client:
         """
         self._check_open()
         store = self._journal.store
-        marks = {row[0]: row[1] for row in store.read(_ENDS.format("DESC")) if row[1] is not None}
+        marks = {row[0]: row[1] for row in store.read(_LAST_QUEUED) if row[1] is not None}
         deadline = None if timeout is None else time.monotonic() + timeout
         hurried_at = -HURRY_EVERY_S
         while True:
@@ -254,13 +260,18 @@ class Client:
                 self._thread.wake()
             store.wait_for_write(seen, min(left, FLUSH_POLL_S))
 
-    def _still_waiting(self, marks: Mapping[int, int]) -> bool | None:
-        """Return flush's answer, or None while something can still be sent."""
-        found = self._journal.store.read(_ENDS.format("ASC"))
-        left = [parked for lane_id, head, parked in found if head is not None and head <= marks.get(lane_id, 0)]
-        if not left:
-            return True
-        return False if all(parked is not None for parked in left) else None
+    def _still_waiting(self, marks: dict[int, int]) -> bool | None:
+        """Return flush's answer, or None while something can still be sent; lanes that are through leave `marks`."""
+        is_parked_left = False
+        for lane_id, last in list(marks.items()):
+            head, parked = self._journal.store.read(_FIRST_QUEUED, (lane_id,))[0]
+            if head is None or head > last:
+                del marks[lane_id]
+            elif parked is None:
+                return None
+            else:
+                is_parked_left = True
+        return not is_parked_left
 
     def status(self) -> Status:
         """Return what is queued and what the sync is doing."""

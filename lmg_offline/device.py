@@ -71,7 +71,8 @@ class Device:
         """
         Return the request headers that say all this.
 
-        Source: the public facts of the platform's SDKs: [longitude, latitude] as JSON, whole seconds.
+        Source: the public facts of the platform's SDKs: [longitude, latitude] as JSON, whole
+        seconds. The accuracy goes to the millimetre: a reader of plain numbers knows no exponents.
         """
         headers: dict[str, str] = {}
         if self.language is not None:
@@ -83,7 +84,7 @@ class Device:
             headers[GEO_POINT_HEADER] = json.dumps([position.longitude, position.latitude])
             headers[GEO_AGE_HEADER] = str(int(position.age_s))
             if position.accuracy_m is not None:
-                headers[GEO_ACCURACY_HEADER] = f"{position.accuracy_m:g}"
+                headers[GEO_ACCURACY_HEADER] = f"{position.accuracy_m:.3f}".rstrip("0").rstrip(".")
         return headers
 
     def _age_s(self, at: datetime | None) -> float:

@@ -85,6 +85,64 @@ class OfflineError(LMGError):
     """The platform could not be reached in time and nothing is cached. A later try can work."""
 
 
+class RedemptionPending(OfflineError):
+    """
+    A redemption is on its way and not confirmed yet. It is delivered later, once; do not make another.
+
+    Attributes:
+        receipt_id: Its receipt, for `client.journal.receipt`; None while
+            another call of `redeem` is still asking the person.
+    """
+
+    def __init__(self, receipt_id: str | None) -> None:
+        super().__init__(receipt_id)
+        self.receipt_id = receipt_id
+
+    def __str__(self) -> str:
+        if self.receipt_id is None:
+            return "another call is redeeming this offer; wait for it"
+        return f"the redemption is not confirmed yet; see the receipt {self.receipt_id} before you try again"
+
+
+class RedemptionRefused(LMGError):
+    """
+    The offer was not redeemed.
+
+    Attributes:
+        reason: A value of `RedemptionReason`, or the code under which the
+            platform refused the entry.
+
+        message: One sentence: why, and what would change it.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"the offer was not redeemed ({self.reason}): {self.message}"
+
+
+class RedemptionArgument(LMGError, ValueError):
+    """
+    An argument of a redemption is missing, or not what the platform takes. Nothing was written.
+
+    Attributes:
+        name: The argument, by the platform's name.
+
+        problem: One sentence, without the value.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"the redemption's argument {self.name}: {self.problem}"
+
+
 class PlatformError(LMGError):
     """
     The platform understood and said no. The same request will not work.

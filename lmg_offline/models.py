@@ -179,8 +179,8 @@ class DevicePosition:
 
     latitude: float = field(repr=False)
     longitude: float = field(repr=False)
-    accuracy_m: float | None
-    age_s: float
+    accuracy_m: float | None = field(repr=False)
+    age_s: float = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ..errors import PlatformError
 from ..models import Address, Business, Category, Collection, Image, Location, Offer
+from ..redemption import OfferLimit, OfferLimits, OfferState, OfferStatus, RedemptionReason, Transition, TransitionArg
 
 T = TypeVar("T")
 Json = dict[str, object]
@@ -156,6 +157,70 @@ def image(data: Json) -> Image:
     return Image(_text(data["imageType"]), _text(data["mimeType"]), _text(data["url"]))
 
 
+def offer_state(data: Json) -> OfferState:
+    """Parse an OfferState."""
+    meta = _object(data["meta"])
+    return OfferState(
+        state=_text(data["state"]),
+        expires_in_s=_maybe(data.get("expiresIn"), _whole),
+        transitions=_each(data["transitions"], transition),
+        display=_texts(data["display"]),
+        refresh_interval_s=_whole(data["refreshInterval"]),
+        action_type=_optional(meta.get("actionType")),
+        action_target=_optional(meta.get("actionTarget")),
+    )
+
+
+def transition(data: Json) -> Transition:
+    """Parse an OfferStateTransition; a button without a text says what the real SDK's says."""
+    return Transition(
+        _whole(data["index"]),
+        _text(data["target"]),
+        _optional(_object(data["meta"]).get("transitionButtonText")) or "Offer Used",
+        _each(data["args"], transition_arg),
+    )
+
+
+def transition_arg(data: Json) -> TransitionArg:
+    """Parse an OfferStateTransitionArg."""
+    return TransitionArg(
+        name=_text(data["name"]),
+        desc=_text(data["desc"]),
+        required=_flag(data["required"]),
+        type=_text(data["type"]),
+        values=_maybe(data.get("values"), _texts) or (),
+        min=_maybe(data.get("min"), _whole),
+        max=_maybe(data.get("max"), _whole),
+        default=_optional(data.get("default")),
+    )
+
+
+def offer_status(data: Json) -> OfferStatus:
+    """Parse an OfferStatus."""
+    details = _object(data.get("limitDetails") or {})
+
+    def limit(name: str) -> OfferLimit | None:
+        return _maybe(details.get(name), lambda found: _limit(_object(found)))
+
+    return OfferStatus(
+        redeemable=_flag(data["redeemable"]),
+        reason=RedemptionReason.of(_optional(data.get("reason"))),
+        limits=OfferLimits(
+            limit("perProfile"), limit("perProfilePerWindow"), limit("global"), limit("globalPerWindow")
+        ),
+    )
+
+
+def _limit(data: Json) -> OfferLimit:
+    return OfferLimit(
+        _whole(data["total"]),
+        _whole(data["used"]),
+        _whole(data["priority"]),
+        _optional(data.get("granularity")),
+        _maybe(data.get("resetsIn"), _whole),
+    )
+
+
 def _at(data: object, path: str) -> Json:
     for name in path.split("."):
         data = _object(data)[name]
@@ -188,8 +253,12 @@ def _texts(found: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in _list(found))
 
 
+def _maybe(found: object, parse: Callable[[object], T]) -> T | None:
+    return None if found is None else parse(found)
+
+
 def _optional(found: object) -> str | None:
-    return None if found is None else _text(found)
+    return _maybe(found, _text)
 
 
 def _number(found: object) -> float:

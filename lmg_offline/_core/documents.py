@@ -58,3 +58,16 @@ COLLECTION_BUSINESSES = (
     "contextGeoArea: $contextGeoArea, orderingGeoPoint: $orderingGeoPoint, cursor: $cursor, limit: $limit)"
     f" {{ businesses {_BUSINESS} {_CURSOR} }} }} }}"
 )
+_ARGS = "args { name desc required type values min max default }"
+OFFER_STATE = (
+    "query OfferState($offerId: ID!, $locationId: ID) { offerState(offerId: $offerId, locationId: $locationId)"
+    f" {{ state expiresIn transitions {{ index target meta {{ transitionButtonText }} {_ARGS} }} display"
+    " refreshInterval meta { actionType actionTarget } } }"
+)
+_USAGE = "{ total used priority }"
+_USAGE_PER_WINDOW = "{ total used granularity resetsIn priority }"
+OFFER_STATUS = (
+    "query OfferStatus($offerId: ID!, $locationId: ID!) { offerStatus(offerId: $offerId, locationId: $locationId)"
+    f" {{ redeemable reason limitDetails {{ perProfile {_USAGE} perProfilePerWindow {_USAGE_PER_WINDOW}"
+    f" global {_USAGE} globalPerWindow {_USAGE_PER_WINDOW} }} }} }}"
+)

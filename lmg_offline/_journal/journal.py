@@ -28,7 +28,7 @@ from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
     "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"
-    " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position"
+    " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position, tried_position"
 )
 _CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
 
@@ -361,6 +361,7 @@ def mark_drained(connection: Connection, lane_id: int) -> None:
     While it has dead letters the person's id stays beside them: one that is
     retried must go out under the same person.
     """
+    user_id = scalar(connection, "SELECT user_id FROM lanes WHERE lane_id = ?", (lane_id,))
     connection.exec_driver_sql(
         "UPDATE lanes SET drained = 1, session_token = NULL, profile = NULL WHERE lane_id = ?", (lane_id,)
     )
@@ -370,6 +371,9 @@ def mark_drained(connection: Connection, lane_id: int) -> None:
     ):
         connection.exec_driver_sql("UPDATE lanes SET user_id = NULL WHERE lane_id = ?", (lane_id,))
         connection.exec_driver_sql("DELETE FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
-    connection.exec_driver_sql(
-        "DELETE FROM tokens WHERE user_id NOT IN (SELECT user_id FROM lanes WHERE drained = 0 AND user_id NOT NULL)"
-    )
+    if user_id is not None:
+        connection.exec_driver_sql(
+            "DELETE FROM tokens WHERE user_id = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM lanes WHERE user_id = ?1 AND drained = 0)",
+            (user_id,),
+        )

@@ -18,7 +18,7 @@ from .._support.clock import Clock
 from .._support.ids import new_id, new_secret
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
-from .tables import LANE_SHIFT, lmg_sessions, metadata
+from .tables import LANE_SHIFT, lanes_by_user, lmg_sessions, metadata
 
 VERSION = 2
 
@@ -101,12 +101,14 @@ def _fill(connection: Connection, clock: Clock) -> None:
 
 
 def _to_2(connection: Connection) -> None:
-    """Sessions of the LMG dialect, and in each lane the newest identify that the platform has taken."""
+    """Sessions of the LMG dialect; in each lane the newest identify that was taken, and the redemption under way."""
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN claimed_position INTEGER")
+    connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_position INTEGER")
     connection.exec_driver_sql(
         "UPDATE lanes SET claimed_position = identify_position"
         " WHERE identify_position <= acked_position AND user_id IS NOT NULL"
     )
+    lanes_by_user.create(connection)
     lmg_sessions.create(connection)
 
 

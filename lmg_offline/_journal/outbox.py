@@ -24,6 +24,9 @@ from .tables import LANE_SHIFT, SEQ_MASK
 _LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
 ENTRY_COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 MAX_LANES = 200
+# What a request holds beside the bodies: for each entry its numbers and its id, for each lane its ids and token.
+ENTRY_BYTES = 256
+LANE_BYTES = 512
 
 _BATCH = (
     "SELECT e.position, e.id, e.kind, e.body, e.made_at, e.boot_id, e.since_boot_ms, e.digest"
@@ -69,7 +72,9 @@ class Outbox:
         """Return the device's id and secret."""
         return DeviceIdentity(*self._store.read("SELECT device_id, secret FROM device")[0])
 
-    def next_batch(self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int]) -> list[LaneBatch]:
+    def next_batch(
+        self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int], max_lanes: int = MAX_LANES
+    ) -> list[LaneBatch]:
         """
         Return what to send next, oldest lanes first; empty when there is nothing.
 
@@ -79,9 +84,11 @@ class Outbox:
         Args:
             max_entries: At most so many entries, 1 or more.
 
-            max_bytes: No further entry once so many bytes of bodies are in it.
+            max_bytes: No further entry once the request would hold more than so many bytes, in UTF-8.
 
             skip_lanes: Lanes to leave out for now.
+
+            max_lanes: At most so many lanes, 1 or more.
         """
         skipped = set(skip_lanes)
 
@@ -90,8 +97,8 @@ class Outbox:
             size = 0
             for row in rows(connection, _BATCH, (json.dumps(sorted(skipped)), max_entries)):
                 entry = EntryRow(*row)
-                size += len(entry.body)
-                if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == MAX_LANES)):
+                size += len(entry.body.encode()) + ENTRY_BYTES + (0 if entry.lane_id in picked else LANE_BYTES)
+                if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == max_lanes)):
                     break
                 picked.setdefault(entry.lane_id, []).append(entry)
             current = scalar(connection, "SELECT current_lane FROM device")
@@ -350,6 +357,17 @@ class Outbox:
             connection.exec_driver_sql("UPDATE lanes SET session_token = NULL WHERE session_token IS NOT NULL")
 
         self._store.run(drop)
+
+    def note_try(self, position: int) -> None:
+        """Remember, before it is sent, that a redemption may reach the platform. Atomic, one row."""
+        self._store.run(
+            lambda connection: (
+                connection.exec_driver_sql(
+                    "UPDATE lanes SET tried_position = ? WHERE lane_id = ?", (position, position >> LANE_SHIFT)
+                ).rowcount
+            ),
+            single=True,
+        )
 
     def claimed_lanes(self) -> list[int]:
         """Return the lanes that still matter and that the platform has taken an identify of."""

@@ -22,6 +22,9 @@ class LaneRow:
 
         claimed_position: Key of the newest identify that the platform has taken;
             None while the platform knows the session as nobody's.
+
+        tried_position: Key of the last redemption that may have reached the
+            platform by the LMG dialect; None when there was none.
     """
 
     lane_id: int
@@ -39,6 +42,7 @@ class LaneRow:
     drained: int
     profile: str | None = field(repr=False)
     claimed_position: int | None
+    tried_position: int | None
 
     @property
     def identify_pending(self) -> bool:

@@ -65,11 +65,13 @@ lanes = Table(
     Column("profile", Text),
     Column("successor_lane", Integer),
     Column("claimed_position", Integer),
+    Column("tried_position", Integer),
     CheckConstraint("acked_position <= last_position OR last_position = lane_id << 32", name="acked_in_lane"),
     CheckConstraint("(parked_at IS NULL) = (parked_code IS NULL)", name="parked_has_a_code"),
     sqlite_autoincrement=True,
 )
 Index("lanes_not_drained", lanes.c.lane_id, sqlite_where=text("drained = 0"))
+lanes_by_user = Index("lanes_by_user", lanes.c.user_id, sqlite_where=text("user_id IS NOT NULL"))
 
 
 # A lane's session on a platform that speaks the LMG dialect. `claim` is what that session

@@ -35,12 +35,12 @@ class ReplayDialect:
 
     def ask(self, batches: list[LaneBatch]) -> None:
         """
-        Ask the endpoint which dialect it speaks: a replay of the same lanes, without entries.
+        Ask the endpoint which dialect it speaks: a replay of the same lanes, without entries and tokens.
 
         It opens the sessions on a platform that has the extension; one that has
         not says that it does not know the field, and has been told nothing of anybody.
         """
-        self._exchange([replace(batch, entries=()) for batch in batches], if_not_spoken=LMG)
+        self._exchange([replace(batch, token=None, entries=()) for batch in batches], if_not_spoken=LMG)
 
     def send(self, batches: list[LaneBatch]) -> None:
         """Send one replay and settle what comes back; an endpoint that suddenly does not know it is asked anew."""

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 
 from .. import __version__
+from .._core.lmg import MAX_EVENTS
 from .._journal.journal import Journal
 from .._journal.outbox import Outbox
 from .._journal.records import LaneBatch
@@ -28,7 +29,6 @@ from .replay import ReplayDialect
 from .tokens import TokenProvider, Tokens
 
 KEEP_ALIVE_LOOK_S = 60.0
-LMG_ENTRIES = 100
 
 
 class Runner:
@@ -87,9 +87,11 @@ class Runner:
             return wait_s
         skipped = progress.skipped()
         is_lmg = progress.dialect == LMG
-        batches = self._outbox.next_batch(LMG_ENTRIES if is_lmg else progress.state.limit, MAX_BYTES, skipped)
-        if not batches and is_lmg:
-            batches = self._to_keep_alive(skipped)
+        if is_lmg:
+            batches = self._outbox.next_batch(MAX_EVENTS, MAX_BYTES, skipped, max_lanes=1)
+            batches = batches or self._to_keep_alive(skipped)
+        else:
+            batches = self._outbox.next_batch(progress.state.limit, MAX_BYTES, skipped)
         if not batches:
             return min(skipped.values()) if skipped else None
         damaged = next((e for batch in batches for e in batch.entries if not e.is_intact()), None)

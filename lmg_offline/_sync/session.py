@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping
 
 from .._core.identity import AudienceState
 from .._core.reads import LocalBookmark
+from .._core.redemption import SessionMark, refused
 from .._journal.desk import Desk, parse_receipt_id
 from .._journal.journal import Identified, Journal
 from .._journal.readcache import ReadCache
 from .._journal.records import LaneRow
+from .._journal.redemptions import Redemptions
 from .._journal.tables import LANE_SHIFT
 from ..errors import IdentifyRejected, VerificationRequired
+from ..protocol.canonical import encode
 from ..receipts import FINAL_STATES, Identification, Receipt
+from ..redemption import RedemptionReason
 from .runner import Runner
 from .thread import SyncThread
 
@@ -37,6 +41,7 @@ class Session:
         self._journal = journal
         self._desk = desk
         self._cache = cache
+        self._redemptions = Redemptions(journal)
         self._runner = runner
         self._thread = thread
         self._open_check = open_check
@@ -81,6 +86,43 @@ class Session:
         written = self._journal.bookmark(offer_id, business_id, location_ids, saved)
         self._wake()
         return Receipt(self, written.text)
+
+    def mark(self) -> SessionMark:
+        """Return whose session it is now."""
+        lane = self.current()
+        return SessionMark(lane.session_id, lane.user_id)
+
+    def redeem(self, mark: SessionMark, payload: Mapping[str, object]) -> Receipt:
+        """
+        Journal one redemption, unless somebody else is here than when it was decided.
+
+        Raises:
+            RedemptionRefused: The session is not `mark`'s any more. Nothing was written.
+
+            RedemptionPending: One of this offer is queued for this person. Nothing was written.
+        """
+        self._open_check()
+        written = self._redemptions.write(mark.session_id, mark.user_id, str(payload["offer_id"]), encode(payload))
+        if written is None:
+            raise refused(RedemptionReason.SESSION_CHANGED)
+        if self._runner is not None:
+            self._runner.hurry()  # somebody stands at the counter: no waiting out a pause between attempts
+        self._wake()
+        return Receipt(self, written.text)
+
+    def unconfirmed(self, offer_id: str) -> Receipt | None:
+        """Return the current person's queued redemption of the offer, or None."""
+        self._open_check()
+        queued = self._redemptions.queued(offer_id)
+        return None if queued is None else Receipt(self, queued.text)
+
+    def refusal(self, receipt_id: str) -> tuple[str, str] | None:
+        """Return the code and sentence with which a write was refused, or None."""
+        position, entry_id = parse_receipt_id(receipt_id)
+        found = self._journal.store.read(
+            "SELECT code, message FROM dead_letters WHERE position = ? AND id = ?", (position, entry_id)
+        )
+        return (found[0][0], found[0][1]) if found else None
 
     def reset(self) -> str:
         """End the session; return the new one's id."""

@@ -86,9 +86,9 @@ def graph_outcome(status: int, headers: Headers, body: bytes) -> GraphOutcome:
     if _is_unknown_document(message_id, message):
         return NotSpoken(message)
     said = _status_code(parsed, status)
-    if 400 <= said < 500 and said not in (408, 425, 429):
+    if _is_final(said):
         return Refused(said, message_id, message)
-    return _retry(said if status == 200 and said != 200 else status, headers, "the platform answered with an error")
+    return _retry_after_error(status, said, headers)
 
 
 def collect_outcome(status: int, headers: Headers, body: bytes) -> CollectOutcome:
@@ -112,20 +112,31 @@ def query_outcome(status: int, headers: Headers, body: bytes) -> QueryOutcome:
     message_id, message = _first_error(parsed)
     if message_id == wire.SESSION_EXPIRED:
         return SessionExpired()
-    if status == 200 and isinstance(parsed, dict) and not parsed.get("errors"):
-        data = parsed.get("data")
-        if isinstance(data, dict):
+    if not isinstance(parsed, dict) or not parsed.get("errors"):
+        data = parsed.get("data") if isinstance(parsed, dict) else None
+        if status == 200 and isinstance(data, dict):
             return Answer(data, headers.get("ETag"))
-    if message_id is not None and 400 <= status < 500 and status not in (408, 425, 429):
-        return Refused(status, message_id, message)
-    if parsed is None and status in (401, 403):
-        return Refused(status, None, "the write key was refused")
-    return _retry(status, headers)
+        if parsed is None and status in (401, 403):
+            return Refused(status, None, "the write key was refused")
+        return _retry(status, headers)
+    said = _status_code(parsed, status)
+    if _is_unknown_document(message_id, message):
+        return Refused(400 if said == 200 else said, message_id, message)
+    if message_id is not None and _is_final(said):
+        return Refused(said, message_id, message)
+    return _retry_after_error(status, said, headers)
 
 
 def _is_unknown_document(message_id: str | None, message: str) -> bool:
-    """Say whether a server's schema does not hold what was asked."""
-    return message_id == wire.QUERY_INVALID or (message_id is None and bool(_UNKNOWN.search(message)))
+    """
+    Say whether a server's schema does not hold what was asked.
+
+    The real platform's errors have ids that are not public: what it says
+    decides. Our own platform's ids say it all, and its sentences may be about other fields.
+    """
+    if message_id is not None and message_id.startswith(wire.OUR_IDS):
+        return message_id == wire.QUERY_INVALID
+    return bool(_UNKNOWN.search(message))
 
 
 def _status_code(parsed: object, status: int) -> int:
@@ -134,6 +145,16 @@ def _status_code(parsed: object, status: int) -> int:
     first = errors[0] if isinstance(errors, list) and errors else None
     found = first.get("statusCode") if isinstance(first, dict) else None
     return found if isinstance(found, int) and not isinstance(found, bool) else status
+
+
+def _is_final(status: int) -> bool:
+    """Say whether the same request would be answered with this status again."""
+    return 400 <= status < 500 and status not in (408, 425, 429)
+
+
+def _retry_after_error(status: int, said: int, headers: Headers) -> Retry:
+    """Try again after an error body; in a 200, the status it names counts."""
+    return _retry(said if status == 200 else status, headers, "the platform answered with an error")
 
 
 def _retry(status: int, headers: Headers, with_200: str | None = None) -> Retry:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from lmg_offline.platform.admin_api import routes as admin_routes
 from lmg_offline.platform.admin_api.replies import Problem, problem_reply
-from lmg_offline.platform.audience_api import auth, bookmarks
+from lmg_offline.platform.audience_api import auth, bookmarks, redemption
 from lmg_offline.platform.audience_api.endpoint import error_reply, graph_endpoint
 from lmg_offline.platform.audience_api.executor import Executor, read_sdl
 from lmg_offline.platform.collector.endpoint import collector_routes
@@ -36,7 +36,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
     methods = ["GET", "POST"] if settings.dev else ["POST"]
     auth_executor = Executor(read_sdl("auth.graphql", lmg_only=settings.lmg_only), auth.RESOLVERS)
     default_sdl = read_sdl("default.graphql", lmg_only=settings.lmg_only)
-    default_executor = Executor(default_sdl, CONTENT, bookmarks.RESOLVERS)
+    default_executor = Executor(default_sdl, CONTENT, bookmarks.RESOLVERS, redemption.RESOLVERS)
     app = Starlette(
         routes=[
             Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings), methods=methods),

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, or_, select
 
 from lmg_offline.platform.identity import tombstone_key, user_hash
 from lmg_offline.platform.profiles import Value, Values
+from lmg_offline.platform.redemption.book import Book
 from lmg_offline.platform.store import tables
 from lmg_offline.protocol.replay import START, Position
 
@@ -79,6 +80,7 @@ class Logged:
     code: str | None
     message: str | None
     occurred_at: int
+    uncertain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,16 @@ class Touched:
 
         user_ids: The users that entries name.
 
-        offer_ids: The offers that entries name.
+        offer_ids: The offers that entries save or drop.
+
+        redeemed: The offers that entries redeem, by id or slug; held until the end.
     """
 
     session_ids: Collection[str]
     entry_ids: Collection[str] = ()
     user_ids: Collection[str] = field(default=(), repr=False)
     offer_ids: Collection[str] = ()
+    redeemed: Collection[str] = ()
 
 
 class Batch:
@@ -147,7 +152,9 @@ class Batch:
 
         reprofiled: Users whose effective profile is to be computed anew.
 
-        claimed: The user whom a session's activity passes to, by session id.
+        claimed: The user whom a session's activity and redemptions pass to, by session id.
+
+        redemptions: The offers that are redeemed, with the steps taken on them.
 
         new_log: Rows of `entries`, by entry id.
 
@@ -172,11 +179,19 @@ class Batch:
         self.log, self.repeats = self._load_log(touched.entry_ids)
         self.bookmarks = self._load_bookmarks(hashes, touched.offer_ids)
         self.tombstones = self._load_tombstones(touched.user_ids)
+        self.claimed: dict[str, int] = {}
+        self.redemptions = Book(
+            connection,
+            property_id,
+            touched.redeemed,
+            session_ids=touched.session_ids,
+            user_hashes=hashes,
+            claimed=self.claimed,
+        )
         self.loaded = Loaded.of(self)
         self.changed_lanes: set[str] = set()
         self.seen_users: set[int] = set()
         self.reprofiled: set[int] = set()
-        self.claimed: dict[str, int] = {}
         self.new_log: dict[str, dict[str, Any]] = {}
         self.new_activity: list[dict[str, Any]] = []
         self.new_repeats: set[tuple[str, int, str]] = set()

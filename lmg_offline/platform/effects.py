@@ -18,6 +18,9 @@ from lmg_offline.platform.batch import Batch, Bookmark, LaneState, Touched, User
 from lmg_offline.platform.identity import TokenJudge, user_hash, verification_keys
 from lmg_offline.platform.profiles import Value, to_text
 from lmg_offline.platform.properties import Property
+from lmg_offline.platform.redemption.audience import is_entitled
+from lmg_offline.platform.redemption.book import Redeemer
+from lmg_offline.platform.redemption.transition import redeem
 from lmg_offline.platform.writer import flush
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.entries import Kind
@@ -127,6 +130,8 @@ class Effects:
                 outcome = self._bookmark(lane, payload, stamp, saved=kind is Kind.BOOKMARK)
             case Kind.FORGET:
                 outcome = self._forget(lane, payload, stamp)
+            case Kind.REDEEM:
+                outcome = self._redeem(lane, payload, stamp)
         lane = self.batch.lanes[session_id]
         if isinstance(outcome, Applied) and lane.user_hash is not None:
             self.batch.users[lane.user_hash].seen(stamp.at_ms)
@@ -259,6 +264,23 @@ class Effects:
                 stamp.entry_id,
             )
         return Applied()
+
+    def _redeem(self, lane: LaneState, payload: Mapping[str, Any], stamp: Stamp) -> Outcome:
+        """
+        Take a step on an offer.
+
+        A time that is a lower bound lies in no window and no schedule that one
+        could rely on: such a step counts as taken now, and so do those that
+        follow it in its lane, unless they happened later.
+        """
+        book = self.batch.redemptions
+        at_ms = self._now_ms if stamp.uncertain else stamp.at_ms
+        if not stamp.retried:
+            at_ms = max(at_ms, book.last_at_ms(lane.session_id))
+        who = Redeemer(lane.session_id, lane.user_hash, lane.user_id)
+        entitled = is_entitled(self._property.redemption_audience, lane.state)
+        refusal = redeem(book, who, payload, stamp.entry_id, at_ms, is_entitled=entitled)
+        return Applied() if refusal is None else Refused(refusal.code, refusal.message)
 
     def _forget(self, lane: LaneState, payload: Mapping[str, Any], stamp: Stamp) -> Outcome:
         """Erase the user when it is proven who asks; else what this session wrote."""

@@ -35,7 +35,7 @@ def log_entry(
     refusal = outcome if isinstance(outcome, Refused) else None
     code, message = (refusal.code, refusal.message) if refusal else (None, None)
     status = "applied" if refusal is None else "refused"
-    batch.log[stamp.entry_id] = Logged(lane.session_id, stamp.seq, status, code, message, stamp.at_ms)
+    batch.log[stamp.entry_id] = Logged(lane.session_id, stamp.seq, status, code, message, stamp.at_ms, stamp.uncertain)
     batch.new_log[stamp.entry_id] = {
         "property_id": batch.property_id,
         "entry_id": stamp.entry_id,

@@ -2,7 +2,9 @@
 Erasure of one person, or of what one session wrote.
 
 The log of entries keeps its rows, without user ids: a lane must go on where it
-was. What stays of a person is a keyed hash and the time.
+was. Redemptions keep theirs, so that what a shop has given away stays counted,
+without user, session, entry and the minute. What stays of a person is a keyed
+hash and the time.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from lmg_offline.platform.identity import tombstone_key, user_hash
 from lmg_offline.platform.properties import Property
 from lmg_offline.platform.store import tables
+
+_QUARTER_HOUR_MS = 15 * 60 * 1000
 
 
 def erase_user(connection: Connection, property_: Property, user_id: str, at_ms: int, now_ms: int) -> bool:
@@ -82,6 +86,8 @@ def erase_session(connection: Connection, property_: Property, session_id: str, 
         .where(entries.c.property_id == property_.id, entries.c.session_id == session_id)
         .values(user_hash=None, user_id=None)
     )
+    redemptions = tables.redemptions
+    _anonymise(connection, property_.id, redemptions.c.session_id == session_id)
     _note(connection, property_.id, "session_erased", now_ms, session_id)
     if row.user_id is None:
         return None
@@ -95,6 +101,7 @@ def erase_session(connection: Connection, property_: Property, session_id: str, 
         return str(row.user_id)
     for table in (tables.profile_values, tables.user_values, tables.bookmarks, tables.users):
         connection.execute(delete(table).where(table.c.property_id == property_.id, table.c.user_hash == row.user_hash))
+    _anonymise(connection, property_.id, redemptions.c.user_hash == row.user_hash)
     return None
 
 
@@ -118,6 +125,8 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
                 table.c.session_id.not_in(kept_ids),
             )
         )
+    redemptions = tables.redemptions
+    _anonymise(connection, property_id, redemptions.c.user_hash == hashed, redemptions.c.session_id.not_in(kept_ids))
     entries = tables.entries
     connection.execute(
         update(entries)
@@ -127,6 +136,22 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
             entries.c.session_id.not_in(kept_ids),
         )
         .values(user_hash=None, user_id=None)
+    )
+
+
+def _anonymise(connection: Connection, property_id: str, *which: ColumnElement[bool]) -> None:
+    """Take the person from redemptions. Times are cut to the quarter hour, of which every window has whole ones."""
+    table = tables.redemptions
+    connection.execute(
+        update(table)
+        .where(table.c.property_id == property_id, *which)
+        .values(
+            entry_id=None,
+            session_id=None,
+            user_hash=None,
+            user_id=None,
+            occurred_at=table.c.occurred_at - table.c.occurred_at % _QUARTER_HOUR_MS,
+        )
     )
 
 

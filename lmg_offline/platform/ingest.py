@@ -81,7 +81,10 @@ def replay(
     return {
         "protocol": PROTOCOL,
         "time": now_ms,
-        "settings": {"bookmarking": property_.bookmarking},
+        "settings": {
+            "bookmarking": property_.bookmarking,
+            "redemption_audience": property_.redemption_audience,
+        },
         "lanes": replies,
     }
 
@@ -219,7 +222,7 @@ class _Request:
         its new neighbours, it would overwrite what was written after it.
         """
         if logged is not None:
-            return Stamp(entry.id, entry.seq, logged.occurred_at, retried=True)
+            return Stamp(entry.id, entry.seq, logged.occurred_at, logged.uncertain, retried=True)
         before = state.last_entry_at or 0
         at_ms = before if entry.age_ms is None else self._now_ms - entry.age_ms
         at_ms = min(max(at_ms, before), self._now_ms)
@@ -293,6 +296,7 @@ def _touched(lanes: list[Lane]) -> Touched:
         entry_ids=[entry.id for entry in entries],
         user_ids=_named(entries, "user_id", {Kind.IDENTIFY.value, Kind.FORGET.value}, canonical.MAX_BYTES),
         offer_ids=_named(entries, "offer_id", {Kind.BOOKMARK.value, Kind.UNBOOKMARK.value}, MAX_ID),
+        redeemed=_named(entries, "offer_id", {Kind.REDEEM.value}, MAX_ID),
     )
 
 

@@ -93,7 +93,7 @@ def export(connection: Connection, property_id: str, user_id: str) -> Row | None
     if found is None:
         return None
     key = user_hash(user_id)
-    for name in ("user_values", "entries", "bookmarks"):
+    for name in ("user_values", "entries", "bookmarks", "redemptions"):
         table = getattr(tables, name)
         query = select(table).where(table.c.property_id == property_id, table.c.user_hash == key)
         found[name] = [_without_keys(dict(row)) for row in connection.execute(query).mappings()]

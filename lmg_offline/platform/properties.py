@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Column, Connection, insert, select
@@ -24,6 +24,8 @@ class Property:
     Attributes:
         bookmarking: `enabled`, `verified_only` or `disabled`.
 
+        redemption_audience: Who may redeem: anybody (`none`), `identified` or `verified` users.
+
         token_max_age_s: How old a verification token with a timestamp may be.
 
         tombstone_secret: Keys the hashes of forgotten users. Never shown.
@@ -31,6 +33,7 @@ class Property:
 
     id: str
     bookmarking: str
+    redemption_audience: str
     token_max_age_s: int
     tombstone_secret: str = field(repr=False)
 
@@ -145,4 +148,4 @@ def dev_keys(connection: Connection, now_ms: int) -> Keys:
 
 def _columns() -> tuple[Column[Any], ...]:
     table = tables.properties
-    return table.c.id, table.c.bookmarking, table.c.token_max_age_s, table.c.tombstone_secret
+    return tuple(table.c[each.name] for each in fields(Property))

@@ -28,6 +28,7 @@ def flush(batch: Batch) -> None:
     _write_profiles(batch)
     _write_log(batch)
     _write_activity(batch)
+    _write_redemptions(batch)
     _write_bookmarks(batch)
     if batch.events:
         batch.connection.execute(insert(tables.platform_log), batch.events)
@@ -160,8 +161,17 @@ def _write_log(batch: Batch) -> None:
 
 
 def _write_activity(batch: Batch) -> None:
-    table = tables.activity
-    _insert_unless_there(batch, table, batch.new_activity)
+    _insert_unless_there(batch, tables.activity, batch.new_activity)
+    _pass_on(batch, tables.activity)
+
+
+def _write_redemptions(batch: Batch) -> None:
+    _insert(batch, tables.redemptions, batch.redemptions.new)
+    _pass_on(batch, tables.redemptions)
+
+
+def _pass_on(batch: Batch, table: Table) -> None:
+    """Give the rows that sessions wrote before they were identified to their users."""
     if batch.claimed:
         batch.connection.execute(
             update(table)

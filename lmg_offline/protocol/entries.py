@@ -16,6 +16,7 @@ from .profile import JSON, check_wire
 MAX_NAME = 256
 MAX_ID = 256
 MAX_TOKEN = 4096
+MAX_STATE = 64
 
 
 class Kind(str, Enum):
@@ -27,6 +28,7 @@ class Kind(str, Enum):
     BOOKMARK = "bookmark"
     UNBOOKMARK = "unbookmark"
     FORGET = "forget"
+    REDEEM = "redeem"
 
 
 def check_payload(kind: str, payload: object) -> dict[str, JSON]:
@@ -40,8 +42,9 @@ def check_payload(kind: str, payload: object) -> dict[str, JSON]:
 
     Returns:
         The payload with what may be missing filled in: `properties` as an empty
-        object, `business_id` as None, `location_ids` as an empty list. A
-        missing `profile` of an identify stays missing.
+        object, `business_id`, `target` and `used` as None, `location_ids` as an
+        empty list, `client_args` as an empty object. A missing `profile` of an
+        identify stays missing.
 
     Raises:
         ValidationError: All faults by dotted name (`profile.email`,
@@ -76,6 +79,21 @@ def _properties(value: object) -> dict[str, Any]:
     return value
 
 
+def _client_args(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SchemaError(fields.NOT_AN_OBJECT)
+    faults = {name: ["Must be a JSON scalar or [longitude, latitude]."] for name in value if not _is_arg(value[name])}
+    if faults:
+        raise SchemaError(faults)
+    return value
+
+
+def _is_arg(value: object) -> bool:
+    if isinstance(value, list):
+        return len(value) == 2 and all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in value)
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
 # As long as an entry may be at all: the platform takes user ids of any length.
 _USER_ID = canonical.MAX_BYTES
 
@@ -106,6 +124,17 @@ class _Forget(fields.StrictSchema):
     token = fields.Text(longest=MAX_TOKEN, allow_none=True, load_default=None)
 
 
+class _Redeem(fields.StrictSchema):
+    offer_id = fields.Text(longest=MAX_ID, required=True)
+    business_id = fields.Text(longest=MAX_ID, allow_none=True, load_default=None)
+    location_id = fields.Text(longest=MAX_ID, required=True)
+    current_state = fields.Text(longest=MAX_STATE, required=True)
+    transition_index = fields.Integer(least=0, required=True)
+    target = fields.Text(longest=MAX_STATE, allow_none=True, load_default=None)
+    used = fields.Integer(least=0, allow_none=True, load_default=None)
+    client_args = fields.Checked(_client_args, load_default=dict)
+
+
 _BOOKMARK = _Bookmark()
 _SCHEMAS: dict[str, fields.StrictSchema] = {
     Kind.IDENTIFY.value: _Identify(),
@@ -114,4 +143,5 @@ _SCHEMAS: dict[str, fields.StrictSchema] = {
     Kind.BOOKMARK.value: _BOOKMARK,
     Kind.UNBOOKMARK.value: _BOOKMARK,
     Kind.FORGET.value: _Forget(),
+    Kind.REDEEM.value: _Redeem(),
 }

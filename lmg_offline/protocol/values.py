@@ -164,7 +164,7 @@ class Reply:
 
         time: The server's clock, in milliseconds since 1970 UTC.
 
-        settings: What the property says; `bookmarking` among it.
+        settings: What the property says; `bookmarking` and `redemption_audience` among it.
 
         lanes: In the order of the request, if the server keeps to the protocol: the reader checks.
     """

@@ -100,3 +100,25 @@ def feed(*businesses: dict[str, Any], following: str | None = None) -> dict[str,
 def collection(name: str) -> dict[str, Any]:
     return {"id": name, "slug": name, "name": name, "shortName": name, "priority": 3, "enabled": True,
             "heroStandardImages": [], "iconSmallImages": [], "iconLargeImages": []}  # fmt: skip
+
+
+def transition_arg(name: str, **fields: Any) -> dict[str, Any]:
+    base = {"name": name, "desc": f"about {name}", "required": True, "type": "string",
+            "values": None, "min": None, "max": None, "default": None}  # fmt: skip
+    return {**base, **fields}
+
+
+def transition(*args: dict[str, Any], index: int = 0, target: str = "redeemed", text: str | None = "Use") -> Any:
+    return {"index": index, "target": target, "meta": {"transitionButtonText": text}, "args": list(args)}
+
+
+def offer_state(*transitions: Any, state: str = "default", **fields: Any) -> dict[str, Any]:
+    found = {"state": state, "expiresIn": None, "transitions": list(transitions), "display": [state],
+             "refreshInterval": 60, "meta": {"actionType": None, "actionTarget": None}, **fields}  # fmt: skip
+    return {"offerState": found}
+
+
+def offer_status(reason: str | None = None, used: int | None = None, redeemable: bool | None = None) -> dict[str, Any]:
+    limits = None if used is None else {"perProfile": {"total": 3, "used": used, "priority": 1}}
+    redeemable = reason is None if redeemable is None else redeemable
+    return {"offerStatus": {"redeemable": redeemable, "reason": reason, "limitDetails": limits}}

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from kiosk import Kiosk, Site
+from shop import Shop
 from sqlalchemy import create_engine, text
 
 from lmg_offline.platform.properties import Keys
@@ -23,9 +24,19 @@ from lmg_offline.platform.server import running
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
     """An empty database."""
+    return _empty_database(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database that is empty before the first test of a module."""
+    return _empty_database(tmp_path_factory.mktemp("shared"))
+
+
+def _empty_database(folder: Path) -> str:
     url = os.environ.get("LMG_TEST_POSTGRESQL_URL")
     if url is None:
-        return f"sqlite:///{tmp_path / 'platform.db'}"
+        return f"sqlite:///{folder / 'platform.db'}"
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
@@ -49,3 +60,15 @@ def site(database_url: str) -> Iterator[Site]:
 def kiosk(site: Site) -> Kiosk:
     """A device of that property."""
     return Kiosk(site, "kiosk-1")
+
+
+@pytest.fixture
+def shop(site: Site) -> Shop:
+    """A café with one offer at one place in Vancouver; anybody may redeem."""
+    found = Shop(site)
+    site.set_property(redemption_audience="none")
+    found.put("businesses/cafe", {"name": "Cafe"})
+    place = {"business_id": "cafe", "name": "Downtown", "latitude": 49.8996925, "longitude": -119.4546625}
+    found.put("locations/downtown", {**place, "address": {"timezone": "America/Vancouver"}})
+    found.offer()
+    return found

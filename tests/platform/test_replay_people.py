@@ -202,7 +202,7 @@ def test_bookmarks_need_what_the_property_says(
 
     answer = kiosk.send(lane([*before, bookmark(2, "offer-1")], token=site.token("ann"))).json()["data"]["replay"]
 
-    assert {"bookmarking": policy} == answer["settings"]
+    assert {"bookmarking": policy, "redemption_audience": "identified"} == answer["settings"]
     assert ([code] if code else []) == [refused["code"] for refused in answer["lanes"][0]["refused"]]
     assert (0 if code else 1) == len(site.rows(tables.bookmarks))
 

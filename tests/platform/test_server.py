@@ -14,12 +14,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from lmg_offline.platform import properties
 from lmg_offline.platform.server import running
+from lmg_offline.platform.store import migrate
 from lmg_offline.platform.store.engine import close_engine, make_engine, writing
 from lmg_offline.platform.store.metadata import metadata
 from lmg_offline.platform.store.migrate import upgrade
@@ -127,10 +130,36 @@ def test_migrations_make_what_the_tables_declare(database_url: str) -> None:
 
     assert [] == found
     assert {
-        "properties": {"ck_properties_bookmarking"},
+        "properties": {"ck_properties_bookmarking", "ck_properties_redemption_audience"},
         "sessions": {"ck_sessions_state", "ck_sessions_user"},
         "entries": {"ck_entries_status"},
     } == checks
+
+
+def test_a_database_of_before_redemption_is_brought_along(database_url: str, tmp_path: Path) -> None:
+    """Nothing that was in it is lost."""
+    engine = make_engine(database_url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO properties (id, name, created_at, tombstone_secret, settings)"
+                " VALUES ('p', 'P', 1, 's', '{}')"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO devices VALUES ('p', 'd', 'hash', 1, 1, 0.0, NULL)"),
+        )
+    migrate.upgrade(engine)
+
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT redemption_audience FROM properties")).scalar_one()
+        devices = connection.execute(text("SELECT count(*) FROM devices")).scalar_one()
+    close_engine(engine)
+    assert ("identified", 1) == (found, devices)
 
 
 def test_two_processes_that_start_at_once_make_one_schema_and_one_property(database_url: str) -> None:

@@ -8,6 +8,22 @@ from lmg_offline.errors import ValidationError
 from lmg_offline.protocol.entries import Kind, check_payload
 
 PROFILE = {"email": "ann@example.com", "age": 57}
+REDEEM: dict[str, object] = {
+    "offer_id": "o",
+    "business_id": "b",
+    "location_id": "l",
+    "current_state": "default",
+    "transition_index": 0,
+    "target": "redeemed",
+    "used": 0,
+    "client_args": {
+        "confirmPromptDisplayed": True,
+        "deviceGeoPoint": [-119.4, 49.8],
+        "pin": "1234",
+        "n": 1.5,
+        "x": None,
+    },
+}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +39,13 @@ PROFILE = {"email": "ann@example.com", "age": 57}
         pytest.param("unbookmark", {"offer_id": "o"}, {"business_id": None, "location_ids": []}, id="unbookmark alone"),
         pytest.param("forget", {"user_id": "u", "token": "t"}, {}, id="forget"),
         pytest.param("forget", {}, {"user_id": None, "token": None}, id="forget this session"),
+        pytest.param("redeem", REDEEM, {}, id="redeem"),
+        pytest.param(
+            "redeem",
+            {name: REDEEM[name] for name in ("offer_id", "location_id", "current_state", "transition_index")},
+            {"business_id": None, "target": None, "used": None, "client_args": {}},
+            id="redeem alone",
+        ),
     ],
 )
 def test_a_payload_that_fits_its_kind_comes_back_complete(
@@ -60,6 +83,15 @@ def test_a_payload_that_fits_its_kind_comes_back_complete(
         pytest.param("bookmark", {"offer_id": "o", "location_ids": "l"}, "location_ids", id="text as list"),
         pytest.param("bookmark", {"offer_id": "o", "location_ids": ["l", 2]}, "location_ids.1", id="location"),
         pytest.param("forget", {"token": 1}, "token", id="token is a number"),
+        pytest.param("redeem", {**REDEEM, "location_id": None}, "location_id", id="null location"),
+        pytest.param("redeem", {**REDEEM, "current_state": ""}, "current_state", id="empty state"),
+        pytest.param("redeem", {**REDEEM, "transition_index": -1}, "transition_index", id="negative index"),
+        pytest.param("redeem", {**REDEEM, "transition_index": True}, "transition_index", id="index is a bool"),
+        pytest.param("redeem", {**REDEEM, "used": -1}, "used", id="negative use"),
+        pytest.param("redeem", {**REDEEM, "client_args": [1]}, "client_args", id="arguments are a list"),
+        pytest.param("redeem", {**REDEEM, "client_args": {"pin": {}}}, "client_args.pin", id="an object"),
+        pytest.param("redeem", {**REDEEM, "client_args": {"p": [1, 2, 3]}}, "client_args.p", id="three numbers"),
+        pytest.param("redeem", {**REDEEM, "client_args": {"p": [True, 2]}}, "client_args.p", id="a bool in a point"),
     ],
 )
 def test_a_payload_that_does_not_fit_names_the_field(kind: str, payload: object, field: str) -> None:

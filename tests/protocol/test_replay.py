@@ -90,7 +90,8 @@ def test_the_example_of_a_reply_is_read_whole_or_unwrapped() -> None:
     reply = load_reply(REPLY)
 
     assert reply == load_reply(REPLY["data"]["replay"])
-    assert (1, 1790000000123, {"bookmarking": "verified_only"}) == (reply.protocol, reply.time, reply.settings)
+    settings = {"bookmarking": "verified_only", "redemption_audience": "identified"}
+    assert (1, 1790000000123, settings) == (reply.protocol, reply.time, reply.settings)
     lane = reply.lanes[0]
     assert ("ok", 42, "verified", False) == (lane.status, lane.applied_through.seq, lane.state, lane.restored)
     assert ((40, "invalid_payload"),) == tuple((refused.seq, refused.code) for refused in lane.refused)

@@ -13,6 +13,7 @@ from lmg_offline._core.schedule import Retry, Split, Suspend
 from lmg_offline._transport.port import GraphData, GraphOutcome, NotSpoken, Refused, SessionExpired
 from lmg_offline.config import LmgSettings
 from lmg_offline.errors import IdentifyRejected, ValidationError
+from lmg_offline.protocol.canonical import encode
 from tests.fakes import MemoryPlatform, Rig
 from tests.lmg_fakes import MemoryLmg
 
@@ -95,6 +96,15 @@ def test_a_run_of_activity_is_one_request(rig: Rig, platform: MemoryLmg) -> None
     assert [ids[:5], ids[5:]] == platform.collected
 
 
+def test_a_run_of_activity_is_measured_in_bytes(rig: Rig, platform: MemoryLmg) -> None:
+    """At most 256 KiB of bodies go out at once; a letter may be several bytes."""
+    for _ in range(20):
+        rig.session.append("track", encode({"name": "note", "properties": {"text": "é" * 10_000}}))
+    rig.drain()
+
+    assert [13, 7] == [len(ids) for ids in platform.collected]
+
+
 def test_the_dialect_is_remembered_and_asked_again_at_another_endpoint(tmp_path: Path) -> None:
     """Once per endpoint, over restarts."""
     asked = []
@@ -156,11 +166,44 @@ def test_a_lost_answer_has_no_second_effect(rig: Rig, platform: MemoryLmg, opera
 def test_a_transition_into_its_own_state_shows_in_the_count(rig: Rig, platform: MemoryLmg) -> None:
     """A punch whose answer was lost is not punched again."""
     payload = {**REDEEM, "current_state": "progress", "target": "progress", "used": 3}
-    platform.state, platform.used = "progress", 4
+    platform.state, platform.used = "progress", 3
+
+    def punch(operation: str, variables: dict[str, Any]) -> GraphOutcome | None:
+        if operation != "Transition":
+            return None
+        platform.used += 1
+        return Retry("the connection broke off")
+
+    platform.fault = punch
     receipt = rig.session.append("redeem", json.dumps(payload))
     rig.drain()
 
-    assert ("acknowledged", 0) == (receipt.state, [name for name, _, _ in platform.done].count("Transition"))
+    assert ("acknowledged", 4, 1) == (receipt.state, platform.used, platform.asked.count("Transition"))
+
+
+def test_a_try_is_remembered_over_a_restart(tmp_path: Path, platform: MemoryLmg) -> None:
+    """Killed between the platform's act and its answer: the next process knows that it may have come through."""
+    rig = Rig(tmp_path / "k", platform)
+    platform.fault = lambda operation, variables: setattr(platform, "lose_reply", int(operation == "Transition"))
+    receipt = rig.session.append("redeem", json.dumps(REDEEM))
+    while "Transition" not in platform.asked:
+        rig.clock.advance(rig.runner.step() or 0.0)
+    rig.close()
+    platform.fault = lambda operation, variables: None
+    rig = Rig(tmp_path / "k", platform)
+    rig.drain()
+
+    assert ("acknowledged", 1) == (rig.session.receipt_state(receipt.id), platform.used)
+    rig.close()
+
+
+def test_what_another_device_redeemed_is_not_taken_for_ours(rig: Rig, platform: MemoryLmg) -> None:
+    """Never sent from here, and used already: refused, or two tills would hand out one coffee."""
+    platform.state, platform.used = "redeemed", 1
+    receipt = rig.session.append("redeem", json.dumps(REDEEM))
+    rig.drain()
+
+    assert ("refused", "redemption_state_changed") == (receipt.state, rig.desk.dead_letters()[0].code)
 
 
 def test_a_redemption_that_something_else_overtook_is_a_dead_letter(rig: Rig, platform: MemoryLmg) -> None:

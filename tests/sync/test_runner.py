@@ -9,9 +9,11 @@ import pytest
 
 from lmg_offline._core.identity import AudienceState
 from lmg_offline._core.schedule import Retry, Split, Suspend
-from lmg_offline._transport.port import DeviceRefused, Replayed
+from lmg_offline._transport.port import DeviceRefused, Replayed, ReplayOutcome
 from lmg_offline.errors import IdentifyRejected, VerificationRequired
-from lmg_offline.protocol.replay import load_reply
+from lmg_offline.protocol.canonical import MAX_BYTES as MAX_ENTRY_BYTES
+from lmg_offline.protocol.canonical import encode
+from lmg_offline.protocol.replay import MAX_BYTES, load_reply
 from tests.fakes import MemoryPlatform, Rig
 
 
@@ -49,6 +51,34 @@ def test_a_lost_reply_has_no_second_effect(rig: Rig) -> None:
 
     assert [receipt.split(".", 2)[2] for receipt in receipts] == ids_of(rig)
     assert rig.desk.audit().adds_up
+
+
+class Scales(MemoryPlatform):
+    """Weighs the requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights_bytes: list[int] = []
+
+    def replay(self, body: bytes) -> ReplayOutcome:
+        """Handle one replay."""
+        self.weights_bytes.append(len(body))
+        return super().replay(body)
+
+
+def test_a_request_holds_no_more_bytes_than_the_protocol_allows(tmp_path: Path) -> None:
+    """512 KiB beyond the first entry, counted as they go over the wire: a letter may be several bytes."""
+    platform = Scales()
+    rig = Rig(tmp_path / "journal", platform)
+    for number in range(60):
+        rig.session.append("track", encode({"name": "note", "properties": {"text": "é" * 10_000}}))
+        if number % 20 == 19:
+            rig.session.reset()
+    rig.drain()
+    rig.close()
+
+    assert 60 == len(platform.log)
+    assert [] == [weight for weight in platform.weights_bytes if weight > MAX_BYTES + MAX_ENTRY_BYTES]
 
 
 def test_writes_made_after_a_lost_reply_follow_in_order(rig: Rig) -> None:

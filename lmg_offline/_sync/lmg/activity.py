@@ -51,10 +51,10 @@ class Activity:
         if self._wait_s() > 0:
             parts.progress.skip(lane_id, self._wait_s(), "the activity collector does not answer")
             return
-        kinds, sizes = [e.kind for e in batch.entries], [len(e.body) for e in batch.entries]
+        kinds, sizes = [e.kind for e in batch.entries], [len(e.body.encode()) for e in batch.entries]
         run = batch.entries[: event_run(kinds, sizes, self._state.limit)]
         parts.progress.sending(run[-1].position)
-        outcome = self._collect(run, session)
+        outcome = self._collect(batch.lane.session_id, run, session.ingestion_url)
         if not isinstance(outcome, SessionExpired):
             known = Done() if isinstance(outcome, Collected) else outcome
             self._state = schedule.after(self._state, known, parts.clock.monotonic_s(), parts.progress.jitter)
@@ -78,7 +78,7 @@ class Activity:
     def _wait_s(self) -> float:
         return max(0.0, self._state.not_before_s - self._parts.clock.monotonic_s())
 
-    def _collect(self, run: tuple[EntryRow, ...], session: LmgSession) -> CollectOutcome:
+    def _collect(self, session_id: str, run: tuple[EntryRow, ...], ingestion_url: str) -> CollectOutcome:
         parts = self._parts
         now, device_id = parts.now(), parts.outbox.device().device_id
         events = []
@@ -93,7 +93,7 @@ class Activity:
                     age,
                     entry.made_at,
                     None if age is None else _true_at(entry, now.booted_at),
-                    session.session_id,
+                    session_id,
                     device_id,
                     entry.seq,
                 )
@@ -107,7 +107,7 @@ class Activity:
             language=self._device.language,
         )
         try:
-            url = snowplow.request_path(session.ingestion_url)
+            url = snowplow.request_path(ingestion_url)
         except ValueError as error:
             return Retry(str(error), reached=True)
         return parts.transport.collect(url, body)

@@ -152,9 +152,11 @@ class LmgDialect:
 
     def _redeem(self, batch: LaneBatch, session: LmgSession, entry: EntryRow, payload: Payload) -> None:
         """
-        The state is asked for before each try: what was reached already is not done again.
+        The state is asked for before each try, and that there was a try is on disk before it is sent.
 
-        A transition that leads back to its own state shows in the person's count.
+        So the first try is made only from the state it was decided on, and a
+        later one not if the earlier may have come through: the target is reached
+        already, or, for a transition into its own state, the person's count went up.
         """
         which = {"offerId": payload["offer_id"], "locationId": payload["location_id"]}
         outcome = self._calls.ask(DEFAULT_PATH, wire.OFFER_NOW, which, session)
@@ -167,8 +169,9 @@ class LmgDialect:
             self._calls.misfit(batch)
             return
         before, target, used = payload["current_state"], payload["target"], payload.get("used")
+        was_tried = batch.lane.tried_position == entry.position
         has_counted = used is not None and now.used is not None and now.used > used
-        if has_counted or (now.state == target and target != before):
+        if was_tried and (has_counted or (now.state == target and target != before)):
             self._calls.acknowledge(batch, entry, session.claim)
         elif now.state != before:
             message = "The offer is in another state now than when it was redeemed here."
@@ -180,6 +183,8 @@ class LmgDialect:
                 "transitionIndex": payload["transition_index"],
                 "clientArgs": encode(payload["client_args"]),
             }
+            if not was_tried:
+                self._parts.outbox.note_try(entry.position)
             outcome = self._calls.ask(DEFAULT_PATH, wire.TRANSITION, transition, session, entry)
             if isinstance(outcome, GraphData):
                 self._calls.acknowledge(batch, entry, session.claim)

@@ -144,6 +144,7 @@ def write(
         entry_ids=[] if context.entry is None else [context.entry.id],
         user_ids=[payload["user_id"]] if "user_id" in payload else (),
         offer_ids=[payload["offer_id"]] if "offer_id" in payload else (),
+        redeemed=[payload["offer_id"]] if kind is Kind.REDEEM else (),
     )
     effects = Effects(context.connection, context.property, touched, context.now_ms)
     lane = effects.batch.lanes[session.session_id]

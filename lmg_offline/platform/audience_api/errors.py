@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from lmg_offline.platform.problems import AudienceError
-from lmg_offline.protocol.replay import MALFORMED, QUERY_INVALID, SESSION_EXPIRED, TOO_LARGE, WRITE_KEY_REFUSED
+from lmg_offline.protocol.replay import (
+    MALFORMED,
+    QUERY_INVALID,
+    REDEMPTION_ARGS,
+    REDEMPTION_AUTHENTICATION_REQUIRED,
+    REDEMPTION_LOCATION,
+    REDEMPTION_PIN,
+    SESSION_EXPIRED,
+    TOO_LARGE,
+    WRITE_KEY_REFUSED,
+)
+
+# Of the codes of redemption, those that are about who asks; the others are about the offer's state.
+_FORBIDDEN = frozenset({REDEMPTION_AUTHENTICATION_REQUIRED, REDEMPTION_LOCATION, REDEMPTION_PIN})
 
 
 def body(error: AudienceError) -> dict[str, object]:
@@ -52,4 +65,9 @@ def session_required() -> AudienceError:
 
 def refused(code: str, message: str) -> AudienceError:
     """Return the error for a write that the replay would refuse or park with this code."""
-    return AudienceError("ForbiddenError", message, 403, f"lmg-{code.replace('_', '-')}")
+    name, status = "ForbiddenError", 403
+    if code == REDEMPTION_ARGS:
+        name, status = "RequestError", 400
+    elif code.startswith("redemption_") and code not in _FORBIDDEN:
+        name, status = "ConflictError", 409
+    return AudienceError(name, message, status, f"lmg-{code.replace('_', '-')}")

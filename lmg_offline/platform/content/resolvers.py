@@ -92,31 +92,6 @@ def location_feed(_: Any, info: Any, **wanted: Any) -> Document:
     return _feed("locations", catalogue.ordered(found, _point(wanted)), wanted)
 
 
-def offer_state(_: Any, info: Any, offerId: str, locationId: str | None = None) -> Document:
-    """Where an offer stands. No redemption is set up here, so it has no transitions."""
-    offer(_, info, offerId)
-    return {
-        "state": "default",
-        "expiresIn": None,
-        "transitions": [],
-        "display": ["default"],
-        "refreshInterval": 60,
-        "meta": {"actionType": None, "actionTarget": None},
-    }
-
-
-def offer_status(_: Any, info: Any, offerId: str, locationId: str) -> Document:
-    """Whether an offer can be redeemed. No redemption is set up here."""
-    offer(_, info, offerId)
-    return {"redeemable": False, "reason": "NotSupported", "limitDetails": None}
-
-
-def transition_offer_state(_: Any, info: Any, offerId: str, **rest: Any) -> Document:
-    """No redemption is set up here."""
-    offer(_, info, offerId)
-    raise AudienceError("NotSupportedError", "Redemption is not set up for this offer.", 409, "redemption-not-set-up")
-
-
 def business_offers(parent: Document, info: Any) -> list[Document]:
     """A business's offers; in a list of saved ones, the saved ones first."""
     catalogue = _catalogue(info)
@@ -162,11 +137,8 @@ RESOLVERS: dict[str, dict[str, Callable[..., Any]]] = {
         "collection": collection,
         "collectionFeed": collection_feed,
         "locationFeed": location_feed,
-        "offerState": offer_state,
-        "offerStatus": offer_status,
         "offer": offer,
     },
-    "Mutation": {"transitionOfferState": transition_offer_state},
     "Business": {"offers": business_offers, "categories": business_categories, "locations": business_locations},
     "Offer": {"business": owner, "locations": offer_locations, "isBookmarked": is_bookmarked},
     "Location": {"business": owner},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
+
+from lmg_offline.platform.redemption.rules import known_zone
+from lmg_offline.platform.redemption.schemas import RedemptionSchema
 
 _ID = validate.Length(min=1, max=128)
 _TEXT = validate.Length(max=8192)
@@ -14,6 +17,11 @@ def _text(**extra: object) -> fields.String:
 
 def _texts() -> fields.List[str]:
     return fields.List(fields.String(validate=_ID), load_default=list)
+
+
+def _is_zone(name: str) -> None:
+    if known_zone(name) is None:
+        raise ValidationError("Must be the IANA name of a time zone.")
 
 
 class ImageSchema(Schema):
@@ -70,7 +78,7 @@ class AddressSchema(Schema):
     country = _text(load_default="")
     area = fields.List(fields.List(fields.Float()), load_default=None, allow_none=True)
     name_short = _text(load_default="")
-    timezone = _text(load_default="UTC")
+    timezone = fields.String(validate=_is_zone, load_default="UTC")
 
 
 class LocationSchema(ContentSchema):
@@ -102,6 +110,7 @@ class OfferSchema(ContentSchema):
     location_ids = _texts()
     hero_images = _images()
     schedules = _texts()
+    redemption = fields.Nested(RedemptionSchema, load_default=None, allow_none=True)
 
 
 class FilterSchema(Schema):

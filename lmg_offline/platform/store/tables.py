@@ -43,7 +43,9 @@ properties = Table(
     Column("token_max_age_s", Integer, nullable=False, server_default="86400"),
     Column("tombstone_secret", String(64), nullable=False),
     Column("settings", JSON, nullable=False),
+    Column("redemption_audience", String(16), nullable=False, server_default="identified"),
     CheckConstraint("bookmarking IN ('enabled', 'verified_only', 'disabled')", name="bookmarking"),
+    CheckConstraint("redemption_audience IN ('none', 'identified', 'verified')", name="redemption_audience"),
 )
 
 dev_keys = Table(
@@ -267,6 +269,28 @@ bookmarks = Table(
     Column("session_id", ID, nullable=False),
     Column("entry_id", ID, nullable=False),
     Index("ix_bookmarks_offer", "property_id", "offer_id"),
+)
+
+redemptions = Table(
+    "redemptions",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("offer_id", String(256), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False, comment="order of arrival, from 1"),
+    Column("entry_id", ID, comment="None once erased"),
+    Column("session_id", ID, comment="None once erased"),
+    Column("user_hash", BigInteger),
+    Column("user_id", Text),
+    Column("location_id", String(256), nullable=False),
+    Column("business_id", String(256), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    UniqueConstraint("property_id", "entry_id"),
+    Index("ix_redemptions_use", "property_id", "offer_id", "to_state", "occurred_at"),
+    Index("ix_redemptions_user", "property_id", "user_hash", "offer_id"),
+    Index("ix_redemptions_session", "property_id", "session_id", "offer_id"),
+    comment="Each step that took effect. Erased ones lose the person and the minute; the shop's count stays",
 )
 
 tombstones = Table(
