@@ -6,8 +6,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py test [...]    linters, types, import rules, tests, coverage; with more
                                        words: pytest alone, and the words go to it
     python3 tools/dev.py lint          the first three of these
-    python3 tools/dev.py faults [...]  the rows of the fault matrix, each once; --minutes N to go on,
-                                       --seed S, --row NAME, --count N, --json
+    python3 tools/dev.py faults [...]  the rows of the fault matrix, each once; more words:
+                                       --minutes N --seed S --row NAME --count N --dialect D --json
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -150,7 +150,7 @@ def main(words: list[str]) -> int:
     if verb == "lint":
         return lint(binary)
     if verb == "faults":
-        return run("faults", [str(binary), "-m", "tools.faults", *rest])
+        return subprocess.run([str(binary), "-m", "tools.faults", *rest], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
     return test(binary, rest)

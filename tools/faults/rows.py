@@ -28,7 +28,7 @@ class Row:
 
 ROWS = (
     Row("bad-network", network.bad_network, 60),
-    Row("bad-answers", network.bad_answers, 150),
+    Row("bad-answers", network.bad_answers, 120),
     Row("lost-acknowledgements", network.lost_acknowledgements, 150),
     Row("delivered-twice-and-late", network.delivered_twice_and_late, 150),
     Row("lost-answers-lmg", dialect.lost_answers, 60),
