@@ -124,6 +124,22 @@ def test_each_way_to_sign_a_timestamp_gives_its_own_digest(message: str) -> None
         assert (other == message) == accepted
 
 
+def test_a_key_whose_secret_holds_a_semicolon_is_refused_and_its_first_part_signs_as_the_sample_does() -> None:
+    """The platform's sample cuts such a secret at the semicolon: what it would sign with is made and checked here."""
+    token = (
+        "aWQ7ODZjZjlmNDM5NjBkMWYwM2Q1ZTE2ZDcwYjQ1ZDU5NjE2MTZmMGI4OGVmYTFhMmM4ODY3ZTg0MjEwOTY2YTM4ZQ=="
+    )
+    cut = VerificationKey("id", "se")
+
+    assert token == sign_user_id(cut, "user-42")
+    assert verdict(token, key=cut).ok
+    whole = "c8c6e2eb18d0b792fae5e4028e988042ccb301565f6b8697aba74e82463e4314"
+    assert whole == digest("user-42", "se;cret")
+    assert not verdict(encoded(f"id;{whole}"), key=cut).ok
+    with pytest.raises(ValidationError, match="semicolon"):
+        VerificationKey.parse("aWQ7c2U7Y3JldA==")
+
+
 def test_the_default_signs_timestamp_nul_and_user_id() -> None:
     """Both are proved, with a separator that no user id can hold."""
     expected = encoded(f"k1;1660000000000;{digest(chr(0).join(['1660000000000', 'user-42']))}")
