@@ -134,12 +134,15 @@ class MemoryPlatform:
             lane.kept, reply["restored"] = after, True
         if lane.kept[0] > after[0]:
             known = [(e["seq"], e["id"]) for e in entries]
+            skipped = len(entries)
             if lane.kept in known:
-                entries = entries[known.index(lane.kept) + 1 :]
+                skipped = known.index(lane.kept) + 1
             elif entries and not all(e["id"] in self.seen for e in entries):
                 return self._ended(reply, lane, status="forked", code="forked", message="in use elsewhere")
-            else:
-                entries = []
+            for entry in entries[:skipped]:
+                if (code := self.seen[entry["id"]]) is not None:
+                    reply["refused"].append({"seq": entry["seq"], "id": entry["id"], "code": code, "message": "no"})
+            entries = entries[skipped:]
         for entry in entries:
             if entry["id"] not in self.seen:
                 stop = self._apply(lane, sent, entry, reply)

@@ -91,6 +91,7 @@ class Runner:
         if not batches and is_lmg:
             batches = self._to_keep_alive(skipped)
         if not batches:
+            self._outcomes.tidy()
             return min(skipped.values()) if skipped else None
         damaged = next((e for batch in batches for e in batch.entries if not e.is_intact()), None)
         if damaged is not None:

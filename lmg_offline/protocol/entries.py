@@ -16,6 +16,7 @@ from .profile import JSON, check_wire
 MAX_NAME = 256
 MAX_ID = 256
 MAX_TOKEN = 4096
+MAX_ENTRY_ID = 64
 
 
 class Kind(str, Enum):
@@ -41,7 +42,7 @@ def check_payload(kind: str, payload: object) -> dict[str, JSON]:
     Returns:
         The payload with what may be missing filled in: `properties` as an empty
         object, `business_id` as None, `location_ids` as an empty list. A
-        missing `profile` of an identify stays missing.
+        missing `profile` of an identify or `void` of a forget stays missing.
 
     Raises:
         ValidationError: All faults by dotted name (`profile.email`,
@@ -104,6 +105,7 @@ class _Bookmark(fields.StrictSchema):
 class _Forget(fields.StrictSchema):
     user_id = fields.Text(longest=_USER_ID, allow_none=True, load_default=None)
     token = fields.Text(longest=MAX_TOKEN, allow_none=True, load_default=None)
+    void = stock.List(fields.Text(longest=MAX_ENTRY_ID))
 
 
 _BOOKMARK = _Bookmark()
