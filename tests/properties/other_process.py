@@ -9,6 +9,9 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
+
+from sqlalchemy import Connection
 
 from lmg_offline._journal.journal import Journal
 from tests.fakes import ManualClock
@@ -20,14 +23,7 @@ class OtherProcess:
     """The parent's end. Its journal stays open from call to call, as another app's would."""
 
     def __init__(self) -> None:
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "tests.properties.other_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        self._child = _start()
         atexit.register(self.end)
 
     def do(self, folder: Path, what: str, *words: str | None) -> str:
@@ -38,6 +34,15 @@ class OtherProcess:
         answer: dict[str, str] = json.loads(self._child.stdout.readline())
         assert "error" not in answer, answer["error"]
         return answer["done"]
+
+    def crash(self, folder: Path) -> None:
+        """Die in the middle of a write, as a power switch would have it; another process takes its place."""
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._child.stdin.write(json.dumps([str(folder), "crash"]) + "\n")
+        self._child.stdin.flush()
+        assert "" == self._child.stdout.readline()
+        self.end()
+        self._child = _start()
 
     def end(self) -> None:
         """End the child."""
@@ -53,6 +58,24 @@ def other_process() -> OtherProcess:
     return OtherProcess()
 
 
+def _start() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.properties.other_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def _die(connection: Connection) -> NoReturn:
+    """Write what must never be seen, and end before it is committed."""
+    connection.exec_driver_sql("UPDATE lanes SET last_position = last_position + 1")
+    connection.exec_driver_sql("DELETE FROM entries")
+    os._exit(1)
+
+
 def _do(journal: Journal, what: str, *words: str) -> str:
     match what:
         case "append":
@@ -63,6 +86,8 @@ def _do(journal: Journal, what: str, *words: str) -> str:
             return journal.reset()
         case "forget":
             return journal.forget()[0].text
+        case "crash":
+            journal.store.run(_die)
     raise ValueError(what)
 
 
