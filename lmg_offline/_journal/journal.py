@@ -21,6 +21,7 @@ from .._support.clock import Clock
 from .._support.ids import new_id
 from ..errors import JournalUnavailable
 from ..protocol.canonical import encode
+from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
 from .records import LaneRow, digest_of
 from .store import Store
@@ -140,7 +141,10 @@ class Journal:
             )
             return Identified(written, lane.session_id, step is Step.RENEW)
 
-        return self.store.run(claim)
+        identified = self.store.run(claim)
+        if identified.renewed:
+            self.store.checkpoint()  # as at a reset: of who left, nothing but their queue stays on the disk
+        return identified
 
     def bookmark(self, offer_id: str, business_id: str | None, location_ids: list[str], saved: bool) -> Written:
         """Save or drop an offer. Atomic: the entry and this device's own view of it."""
@@ -176,7 +180,9 @@ class Journal:
         Ask for the erasure of the current person, and drop what this device holds of them.
 
         Atomic: removal of their queued entries in every lane (each named in the
-        ledger), tokens and dead letters; the erasure; a new session.
+        ledger), tokens and dead letters; the erasure; a new session. The erasure
+        names the entries that may have been sent: without them a platform whose
+        answer was lost could not tell this lane from a clone's.
 
         Returns:
             Where the erasure was written, and the new session's id.
@@ -190,11 +196,11 @@ class Journal:
                 token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
                 found = rows(connection, "SELECT lane_id FROM lanes WHERE user_id = ?", (lane.user_id,))
                 lane_ids = [row[0] for row in found]
+            void = _sendable_ids(connection, lane.lane_id)
             for lane_id in lane_ids:
                 self._forget_lane(connection, lane_id)
-            written = self._append_to(
-                connection, lane.lane_id, "forget", encode({"user_id": lane.user_id, "token": token})
-            )
+            payload = {"user_id": lane.user_id, "token": token, "void": void}
+            written = self._append_to(connection, lane.lane_id, "forget", encode(payload))
             if lane.user_id is not None:
                 connection.exec_driver_sql("DELETE FROM tokens WHERE user_id = ?", (lane.user_id,))
             return written, self._renew(connection, lane).session_id
@@ -338,6 +344,17 @@ def _current(connection: Connection) -> LaneRow:
 
 def _has_token(connection: Connection, user_id: str) -> bool:
     return scalar(connection, "SELECT 1 FROM tokens WHERE user_id = ?", (user_id,)) is not None
+
+
+def _sendable_ids(connection: Connection, lane_id: int) -> list[str]:
+    """Return the ids of the entries that one request could hold: those the platform may have, its answer lost."""
+    low = lane_id << LANE_SHIFT
+    found = rows(
+        connection,
+        "SELECT id FROM entries WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?",
+        (low, low + SEQ_MASK, MAX_ENTRIES),
+    )
+    return [row[0] for row in found]
 
 
 def note_removed(connection: Connection, positions: list[int], reason: str, at: int) -> None:

@@ -20,21 +20,25 @@ class Outcomes:
         self._outbox = outbox
         self._events = events
         self._clock = clock
+        self._is_untidy = False
 
     def set_aside(self, entry: EntryRow, code: str, message: str) -> None:
         """Make a dead letter of one entry on our own account."""
         self._outbox.bury(entry.position, code, message, now_ms=self._clock.wall_ms())
+        self._is_untidy = True
         log.warning("entry set aside", extra={"entry_id": entry.id, "code": code})
         self._events.emit("dead_letter", entry_id=entry.id, code=code, message=message)
 
     def fork(self, lane_ids: list[int], reason: str) -> None:
         """Go on as another device: this journal is a copy."""
         self._outbox.fork(lane_ids, now_ms=self._clock.wall_ms())
+        self._is_untidy = True
         log.warning("journal is a copy; going on as a new device", extra={"lanes": len(lane_ids)})
         self._events.emit("forked", reason=reason)
 
     def tell(self, lanes: Mapping[int, LaneRow], results: Iterable[LaneResult], recorded: Recorded) -> None:
-        """Emit what was recorded; empty the WAL when nothing is queued any more."""
+        """Emit what was recorded."""
+        self._is_untidy = True
         for name, lane_ids in (
             ("identified", recorded.identified),
             ("verified", recorded.verified),
@@ -61,5 +65,15 @@ class Outcomes:
                         "dead_letter", entry_id=refusal.entry_id, code=refusal.code, message=refusal.message
                     )
         if recorded.acknowledged and not self._journal.store.read("SELECT 1 FROM entries LIMIT 1"):
-            self._journal.store.checkpoint()
             self._events.emit("synced", acknowledged=recorded.acknowledged)
+
+    def tidy(self) -> None:
+        """
+        Empty the WAL, once after anything was recorded. Called when nothing can be sent.
+
+        Not only when the queue is empty: what was delivered for people who left
+        must be gone from the disk, however long somebody else's lane is parked.
+        """
+        if self._is_untidy:
+            self._journal.store.checkpoint()
+            self._is_untidy = False

@@ -93,6 +93,7 @@ class Runner:
         else:
             batches = self._outbox.next_batch(progress.state.limit, MAX_BYTES, skipped)
         if not batches:
+            self._outcomes.tidy()
             return min(skipped.values()) if skipped else None
         damaged = next((e for batch in batches for e in batch.entries if not e.is_intact()), None)
         if damaged is not None:

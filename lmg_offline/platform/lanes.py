@@ -6,9 +6,10 @@ Pure: docs/protocol.md, "What the server keeps", row for row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lmg_offline.protocol.entries import Kind
 from lmg_offline.protocol.replay import START, Entry, Lane, Position
 
 
@@ -70,7 +71,17 @@ def plan(kept: Position | None, lane: Lane, *, is_owner: bool, is_logged: Callab
     for place, entry in enumerate(entries, 1):
         if (entry.seq, entry.id) == (kept.seq, kept.id):
             return Apply(kept, entries[:place], entries[place:], restored=False)
+    if entries and _gives_up(entries[0], kept):
+        return Apply(kept, (), entries, restored=False)
     reaches = bool(entries) and entries[-1].seq >= kept.seq
     if not reaches and all(is_logged(entry) for entry in entries):
         return Apply(kept, entries, (), restored=False)
     return Fork("Entries that this device did not send were handled in this lane.")
+
+
+def _gives_up(entry: Entry, kept: Position) -> bool:
+    """Whether an erasure names the last handled entry among those that its device gave up; not checked yet."""
+    if entry.kind != Kind.FORGET.value or entry.seq <= kept.seq or not isinstance(entry.payload, Mapping):
+        return False
+    void = entry.payload.get("void")
+    return isinstance(void, list) and kept.id in void

@@ -17,6 +17,7 @@ MAX_NAME = 256
 MAX_ID = 256
 MAX_TOKEN = 4096
 MAX_STATE = 64
+MAX_ENTRY_ID = 64
 
 
 class Kind(str, Enum):
@@ -44,7 +45,7 @@ def check_payload(kind: str, payload: object) -> dict[str, JSON]:
         The payload with what may be missing filled in: `properties` as an empty
         object, `business_id`, `target` and `used` as None, `location_ids` as an
         empty list, `client_args` as an empty object. A missing `profile` of an
-        identify stays missing.
+        identify or `void` of a forget stays missing.
 
     Raises:
         ValidationError: All faults by dotted name (`profile.email`,
@@ -122,6 +123,7 @@ class _Bookmark(fields.StrictSchema):
 class _Forget(fields.StrictSchema):
     user_id = fields.Text(longest=_USER_ID, allow_none=True, load_default=None)
     token = fields.Text(longest=MAX_TOKEN, allow_none=True, load_default=None)
+    void = stock.List(fields.Text(longest=MAX_ENTRY_ID))
 
 
 class _Redeem(fields.StrictSchema):
