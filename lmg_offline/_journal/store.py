@@ -147,16 +147,24 @@ class Store:
 
         def sync(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            connection.exec_driver_sql("UPDATE sync_state SET failures = failures")
-            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+            try:
+                connection.exec_driver_sql("UPDATE sync_state SET failures = failures")
+            finally:
+                connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
-        with mapped(self.path):
-            self._commits.run(sync, single=True)
+        # Not among the commits: one of a group runs in its transaction, where the level can't be changed.
+        try:
+            with mapped(self.path):
+                self._under_lock(sync)
+        except BaseException:
+            self._undurable = True
+            raise
 
     def _fresh_locks(self) -> None:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
         self._written = threading.Condition()  # guards _writes; waiters of wait_for_write sleep on it
         # _use guards the writing connection: held with the operating-system lock, by the leader alone.
+        # Whoever takes both takes _reader_lock first: a checkpoint, a close, a fork.
         self._use = threading.Lock()
         self._commits = GroupCommit(self._under_lock_checked)
 
@@ -184,9 +192,8 @@ class Store:
         """A second client of this process asked for more: from here on both survive power loss."""
         self.make_durable()
         self.durable = True
-        self._commits.run(
-            lambda connection: connection.exec_driver_sql("PRAGMA synchronous=FULL") and None, single=True
-        )
+        with mapped(self.path):
+            self._under_lock(lambda connection: connection.exec_driver_sql("PRAGMA synchronous=FULL"))
 
     def _open_writer(self) -> Connection:
         self._writer = open_writer(engine_for(self.path), wal=location.is_local(self.folder), durable=self.durable)
@@ -194,7 +201,7 @@ class Store:
 
     def _stop(self) -> None:
         if self._lock.acquire(LOCK_TIMEOUT_S):
-            with self._use, self._reader_lock:
+            with self._reader_lock, self._use:
                 self._disconnect()
             self._lock.release()
         self._lock.close()
@@ -256,16 +263,16 @@ class Store:
         its own would then believe in locks that only the parent holds, and the
         parent's close would delete the WAL under it. Source: howtocorrupt.html 2.6.
         """
-        self._use.acquire()
         self._reader_lock.acquire()
+        self._use.acquire()
         locked = self._lock.acquire(LOCK_TIMEOUT_S)
         self._disconnect()
         if locked:
             self._lock.release()
 
     def _after_fork_in_parent(self) -> None:
-        self._reader_lock.release()
         self._use.release()
+        self._reader_lock.release()
 
     def _after_fork_in_child(self) -> None:
         self._lock.abandon()

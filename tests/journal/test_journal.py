@@ -71,6 +71,31 @@ def test_two_clients_of_a_process_share_one_writer(tmp_path: Path) -> None:
     strong.close()
 
 
+def test_a_weak_journal_is_made_durable_beside_other_writers(tmp_path: Path) -> None:
+    """The sync asks for it each round, while the app's threads write: neither meets an error."""
+    journal = Journal.open(tmp_path / "j", SystemClock(), durable=False)
+    errors: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            for _ in range(100):
+                journal.append("track", "{}")
+        except BaseException as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        journal.store.make_durable()
+    for writer in writers:
+        writer.join()
+    level = journal.store.run(lambda connection: connection.exec_driver_sql("PRAGMA synchronous").scalar())
+    journal.close()
+
+    assert ([], 1) == (errors, level)
+
+
 def test_threads_share_commits_and_lose_nothing(tmp_path: Path) -> None:
     """Sixteen threads: every number once, no gap."""
     journal = open_journal(tmp_path / "j")
@@ -177,6 +202,36 @@ def test_a_forked_child_opens_its_own_connection(tmp_path: Path) -> None:
     assert 0 == os.waitstatus_to_exitcode(status)
     assert [1, 2, 3] == seqs(journal)
     journal.close()
+
+
+def test_a_fork_during_a_checkpoint_ends(tmp_path: Path) -> None:
+    """The sync empties the WAL while the app forks: neither waits for the other for ever."""
+    code = textwrap.dedent("""
+        import os, sys, threading
+        from pathlib import Path
+        from lmg_offline._journal.journal import Journal
+        from lmg_offline._support.clock import SystemClock
+        journal, stop = Journal.open(Path(sys.argv[1]), SystemClock(), durable=False), threading.Event()
+        def work(call):
+            while not stop.is_set():
+                call()
+        calls = (journal.store.checkpoint, lambda: journal.append("track", "{}"))
+        threads = [threading.Thread(target=work, args=(call,), daemon=True) for call in calls]
+        for thread in threads:
+            thread.start()
+        for _ in range(50):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        journal.close()
+    """)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "j")], timeout=60, check=False)
+
+    assert 0 == done.returncode
 
 
 def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:
