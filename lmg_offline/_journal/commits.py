@@ -8,7 +8,13 @@ on a lock of its own, so nobody fights for a shared one.
 Guarantees: works run one after another, in the order of arrival, on the one
 writing connection; a caller returns after its own work is committed, or gets
 the error that met it. A work that fails takes nobody else's down, unless the
-database rolled the whole transaction back (disk full, I/O error).
+database rolled the whole transaction back (disk full, I/O error). A leader that
+is interrupted (Ctrl-C) leaves the others' works to the next one, unless they
+are committed: then their callers return.
+
+Source: sqlite.org/lang_transaction.html: on SQLITE_FULL and SQLITE_IOERR the
+database may have ended the transaction, and says so (`in_transaction`). A COMMIT
+that failed has committed nothing that this process or another would see.
 """
 
 from __future__ import annotations
@@ -30,14 +36,14 @@ Work = Callable[[Connection], T]
 class _Request(Generic[T]):
     """One caller's work, and what came of it."""
 
-    __slots__ = ("answered", "error", "gate", "leads", "result", "single", "work")
+    __slots__ = ("answered", "committed", "error", "gate", "leads", "result", "single", "work")
 
     def __init__(self, work: Work[T], single: bool) -> None:
         self.work = work
         self.single = single
         self.result: T | None = None
         self.error: BaseException | None = None
-        self.answered = False
+        self.answered = self.committed = False
         self.leads = False
         self.gate = threading.Lock()
         self.gate.acquire()
@@ -46,11 +52,12 @@ class _Request(Generic[T]):
 class GroupCommit:
     """Runs works on one connection, as few commits as possible."""
 
-    def __init__(self, around: Callable[[Callable[[Connection], None]], None]) -> None:
+    def __init__(self, around: Callable[[Callable[[Connection], BaseException | None]], None]) -> None:
         """
         Args:
             around: Calls back with the connection while the operating-system
-                lock is held; does what must follow a commit before it returns.
+                lock is held, and gets back the error of the database that kept
+                a commit from happening; does what must follow before it returns.
         """
         self._around = around
         # _mutex guards _waiting and _leading. Nothing slow happens while it is held.
@@ -100,11 +107,11 @@ class GroupCommit:
         try:
             self._around(lambda connection: _execute(connection, batch))
         except BaseException as error:
-            for request in batch:
-                if not request.answered:
-                    request.error, request.answered = error, True
             if not isinstance(error, Exception):
+                batch = self._leave(batch)
                 raise
+            for request in batch:
+                request.error = request.error or error
         finally:
             with self._mutex:
                 self._hand_over()
@@ -112,6 +119,16 @@ class GroupCommit:
                 request.answered = True
                 if request.gate.locked():
                     request.gate.release()
+
+    def _leave(self, batch: list[_Request[Any]]) -> list[_Request[Any]]:
+        """Interrupted: put the others' works back where they are not committed; return those that are."""
+        done = [request for request in batch if request.committed]
+        with self._mutex:
+            for request in reversed(batch[1:]):
+                if not request.committed:
+                    request.result = request.error = None
+                    self._waiting.insert(0, request)
+        return done
 
     def _hand_over(self) -> None:
         """Wake the first of those who wait as leader. Called with _mutex held."""
@@ -122,10 +139,11 @@ class GroupCommit:
             self._leading = False
 
 
-def _execute(connection: Connection, batch: list[_Request[Any]]) -> None:
+def _execute(connection: Connection, batch: list[_Request[Any]]) -> BaseException | None:
+    """Run the works and commit; return the error of the database that undid them, if one did."""
     if len(batch) == 1 and batch[0].single:
         _attempt(connection, batch[0])
-        return
+        return batch[0].error
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         for request in batch:
@@ -134,16 +152,34 @@ def _execute(connection: Connection, batch: list[_Request[Any]]) -> None:
             else:
                 _attempt_apart(connection, request)
             if not driver_connection(connection).in_transaction:
-                _fail_all(batch, request)
-                return
+                return _fail_all(batch, request)
         if len(batch) == 1 and batch[0].error is not None:
             connection.exec_driver_sql("ROLLBACK")
-            return
-        connection.exec_driver_sql("COMMIT")
+            return batch[0].error
+        _commit(connection, batch)
     except BaseException:
         if driver_connection(connection).in_transaction:
             connection.exec_driver_sql("ROLLBACK")
         raise
+    return None
+
+
+def _commit(connection: Connection, batch: list[_Request[Any]]) -> None:
+    try:
+        connection.exec_driver_sql("COMMIT")
+    except Exception:
+        raise
+    except BaseException:
+        # Interrupted: it has happened if the transaction is over, because no error of the database came.
+        if not driver_connection(connection).in_transaction:
+            _mark_committed(batch)
+        raise
+    _mark_committed(batch)
+
+
+def _mark_committed(batch: list[_Request[Any]]) -> None:
+    for request in batch:
+        request.committed = True
 
 
 def _attempt(connection: Connection, request: _Request[Any]) -> None:
@@ -162,8 +198,8 @@ def _attempt_apart(connection: Connection, request: _Request[Any]) -> None:
         connection.exec_driver_sql("RELEASE work")
 
 
-def _fail_all(batch: list[_Request[Any]], culprit: _Request[Any]) -> None:
-    """The database rolled the whole transaction back: nobody's work is there."""
+def _fail_all(batch: list[_Request[Any]], culprit: _Request[Any]) -> BaseException | None:
+    """The database rolled the whole transaction back: nobody's work is there. Return why."""
     cause = culprit.error
     for request in batch:
         if request.error is None:
@@ -173,3 +209,4 @@ def _fail_all(batch: list[_Request[Any]], culprit: _Request[Any]) -> None:
                 if isinstance(cause, SQLAlchemyError)
                 else JournalUnavailable("the journal rolled the transaction back; call again")
             )
+    return cause

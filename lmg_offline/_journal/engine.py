@@ -114,6 +114,12 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
     return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")
 
 
+def is_io_error(error: BaseException) -> bool:
+    """Say whether the operating system failed at a read, write or sync: what was committed then is not known."""
+    code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_IOERR
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in the folder survive power loss, where the system can."""
     if os.name == "nt":

@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 
 from .._support.clock import Clock
 from .._support.ids import new_id, new_secret
+from ..config import MAX_BYTES, MAX_ENTRIES
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
 from .tables import LANE_SHIFT, lmg_sessions, metadata
 
-VERSION = 2
+VERSION = 3
 
 
 def create(path: Path, clock: Clock) -> None:
@@ -110,4 +111,15 @@ def _to_2(connection: Connection) -> None:
     lmg_sessions.create(connection)
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {2: _to_2}
+def _to_3(connection: Connection) -> None:
+    """What was on the wire, by lane, and the bounds. Anything queued before now may have been sent."""
+    connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN sent_position INTEGER DEFAULT 0 NOT NULL")
+    connection.exec_driver_sql(
+        "UPDATE lanes SET sent_position = coalesce((SELECT max(position) FROM entries"
+        " WHERE position BETWEEN lane_id << 32 AND (lane_id << 32) + 4294967295), 0)"
+    )
+    connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN max_entries INTEGER DEFAULT {MAX_ENTRIES}")
+    connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN max_bytes INTEGER DEFAULT {MAX_BYTES}")
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}

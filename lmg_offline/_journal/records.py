@@ -22,6 +22,8 @@ class LaneRow:
 
         claimed_position: Key of the newest identify that the platform has taken;
             None while the platform knows the session as nobody's.
+
+        sent_position: Entries up to this key may have been on the wire; 0 for none.
     """
 
     lane_id: int
@@ -39,6 +41,7 @@ class LaneRow:
     drained: int
     profile: str | None = field(repr=False)
     claimed_position: int | None
+    sent_position: int
 
     @property
     def identify_pending(self) -> bool:
