@@ -4,7 +4,8 @@ Room on the disk: what to do when there is none, and what the journal keeps back
 A full disk is met in two steps. The log is emptied into the database, which
 wins back nearly all it takes. Then, for what must not be turned away (a person
 who comes or goes, the sync's own notes, without which nothing would ever
-leave), the ballast is given up, and made again when there is room.
+leave), the ballast is given up for that one write, and made again from what is
+left: nothing else may use it up.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .._support.log import log
 from ..errors import JournalError, JournalFull
-from .ballast import Ballast
+from .ballast import SMALL_BYTES, Ballast
 from .wal import EMPTY_WAIT_MS, Wal
 
 T = TypeVar("T")
@@ -31,7 +32,12 @@ LONGEST_PAUSE_S = 60.0
 
 
 class Disk:
-    """The journal's log and ballast. Methods that take a connection are called with the store's locks held."""
+    """
+    The journal's log and ballast. Methods that take a connection are called with the store's locks held.
+
+    Attributes:
+        reliefs: How often room was made; whoever failed before that tries again.
+    """
 
     def __init__(self, path: Path, exclusively: Exclusively, on_debt: Callable[[], None]) -> None:
         """
@@ -46,34 +52,83 @@ class Disk:
         self._ballast = Ballast(path.parent)
         self._exclusively = exclusively
         self._on_debt = on_debt
-        self._reliefs = 0  # how often room was made; whoever failed before that tries again
+        self.reliefs = 0
         self._pause_s = FIRST_PAUSE_S
 
-    def with_relief(self, attempt: Callable[[], T], *, vital: bool) -> T:
+    def with_relief(
+        self, attempt: Callable[[], T], alone: Callable[[], T] | None, error: JournalFull, seen: int
+    ) -> T:
         """
-        Return what `attempt` returns, trying again after room was made.
+        Make room and try again; return what that returns.
 
         Args:
-            vital: The ballast may be given up for it.
+            attempt: What was tried.
+
+            alone: The same within `with_ballast`, for what must not be turned away.
+
+            error: What the first attempt met.
+
+            seen: `reliefs` before that.
 
         Raises:
             JournalFull: There is no room, and none to be made. Nothing was written.
         """
-        remedies = [self._win_back_log, self._give_up_ballast] if vital else [self._win_back_log]
+        is_squeezed = False
         while True:
-            seen = self._reliefs
+            if self.reliefs == seen and not is_squeezed:
+                is_squeezed = True
+                self.win_back_log()
+            if self.reliefs == seen:
+                break
+            seen = self.reliefs
             try:
                 return attempt()
-            except JournalFull:
-                while self._reliefs == seen and remedies:
-                    self._reliefs += remedies.pop(0)()
-                if self._reliefs == seen:
-                    raise
+            except JournalFull as again:
+                error = again
+        if alone is None:
+            raise error
+        self._on_debt()
+        return alone()
 
-    def refill(self, _connection: Connection | None = None) -> None:
-        """Make the ballast if it is missing and there is room for it."""
-        size = self._ballast.size_bytes if self._ballast.make() else 0
-        self.wal.room_bytes = max(size // 2, LITTLE_BYTES)
+    def with_ballast(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        """
+        Run a work with the ballast's room at hand; what it leaves of it is ballast again.
+
+        All of it under the store's locks: nobody else may use the room up.
+        """
+        size = self._ballast.give_up()
+        try:
+            return work(connection)
+        finally:
+            try:
+                self.wal.empty(connection)
+            except SQLAlchemyError:
+                pass  # less is left then
+            self._ballast.take_back(size)
+            self._allow_growth()
+
+    def win_back_log(self) -> bool:
+        """
+        Empty the log on a full disk; say whether it is empty now.
+
+        What of it is new to the database may need the ballast's room for a moment.
+        """
+        if not self.wal.size_bytes():
+            return True
+        try:
+            self._exclusively(self._empty_with_ballast)
+        except JournalError:
+            return False
+        if self.wal.owed:
+            self._on_debt()
+            return False
+        self.reliefs += 1
+        return True
+
+    def refill(self) -> None:
+        """Make the ballast if it is missing, or has become small, and there is plenty of room."""
+        self._ballast.make()
+        self._allow_growth()
 
     def after_commit(self, connection: Connection) -> None:
         """Checkpoint if it is time. What was committed is committed: an error here is nobody's, and is tried again."""
@@ -89,7 +144,7 @@ class Disk:
     def checkpoint(self) -> None:
         """Empty the log; where a reader or the disk is in the way, later."""
         try:
-            self._empty_log(EMPTY_WAIT_MS)
+            self._exclusively(self._empty_with_ballast)
         except JournalError as error:
             self.wal.owed = True
             log.warning("the journal's log was not emptied", extra={"error": type(error).__name__})
@@ -98,39 +153,26 @@ class Disk:
 
     def settle(self) -> float | None:
         """Do what is owed; return in how many seconds to come back, None when nothing is left."""
-        if self.wal.owed:
-            self._empty_log(0)
-        self._exclusively(self.refill)
-        if self._ballast.size_bytes and not self.wal.owed:
+        self._exclusively(self._settle)
+        if self._ballast.size_bytes >= SMALL_BYTES and not self.wal.owed:
             self._pause_s = FIRST_PAUSE_S
             return None
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         return self._pause_s
 
-    def _empty_log(self, wait_ms: int) -> None:
-        self._exclusively(lambda connection: self.wal.empty(connection, wait_ms))
-
-    def _win_back_log(self) -> bool:
-        """Empty the log. What of it is new to the database may need the ballast's room for a moment."""
-        if not self.wal.size_bytes():
-            return False
-        try:
+    def _settle(self, connection: Connection) -> None:
+        self.refill()
+        if self.wal.owed:
             try:
-                self._empty_log(EMPTY_WAIT_MS)
-            except JournalFull:
-                self._ballast.give_up()
-                self._empty_log(EMPTY_WAIT_MS)
-            self._exclusively(self.refill)
-        except JournalError:
-            return False
-        return not self.wal.owed
+                self.wal.empty(connection)
+            except SQLAlchemyError:
+                pass  # still owed
 
-    def _give_up_ballast(self) -> bool:
-        """
-        Remove the ballast; say whether there was one.
+    def _empty_with_ballast(self, connection: Connection) -> None:
+        try:
+            self.wal.empty(connection, EMPTY_WAIT_MS)
+        except SQLAlchemyError:
+            self.with_ballast(connection, self.wal.empty)
 
-        Not again while it is missing: what was given up is for many writes, each
-        of which leaves its room behind when the log is emptied.
-        """
-        self._on_debt()
-        return self._ballast.give_up()
+    def _allow_growth(self) -> None:
+        self.wal.room_bytes = max(self._ballast.size_bytes // 2, LITTLE_BYTES)

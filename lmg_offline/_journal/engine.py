@@ -17,6 +17,7 @@ from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, J
 
 APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 # Source for each: sqlite.org/pragma.html.
 _EVERY_CONNECTION = (
@@ -93,9 +94,7 @@ def mapped(path: Path) -> Iterator[None]:
     """Turn a database error into one of ours, which names the file and the way out."""
     try:
         yield
-    except SQLAlchemyError as error:
-        raise journal_error(path, error) from error
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         raise journal_error(path, error) from error
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -27,11 +28,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from .._support.clock import Clock
 from .._support.filelock import FileLock
 from .._support.log import log
-from ..errors import ClientClosed, JournalCorrupt, JournalLocked, JournalUnavailable
+from ..errors import ClientClosed, JournalCorrupt, JournalFull, JournalLocked, JournalUnavailable
 from . import location, migrations
-from .commits import GroupCommit
+from .commits import GroupCommit, run_alone
 from .disk import Disk
-from .engine import engine_for, is_io_error, mapped, open_reader, open_writer, rows, scalar
+from .engine import (
+    DATABASE_ERRORS,
+    engine_for,
+    is_io_error,
+    journal_error,
+    mapped,
+    open_reader,
+    open_writer,
+    rows,
+    scalar,
+)
 from .upkeep import upkeep
 
 T = TypeVar("T")
@@ -110,13 +121,29 @@ class Store:
             vital: Not to be turned away by a full disk as long as there is ballast.
         """
 
-        def attempt() -> T:
-            with mapped(self.path):
-                return self._commits.run(work, single=single)
-
-        result = self._disk.with_relief(attempt, vital=vital)
+        seen = self._disk.reliefs
+        try:
+            result = self._run_once(work, single)
+        except JournalFull as error:
+            alone = partial(self._run_alone, work) if vital else None
+            result = self._disk.with_relief(lambda: self._run_once(work, single), alone, error, seen)
         self._wrote()
         return result
+
+    def _run_once(self, work: Callable[[Connection], T], single: bool) -> T:
+        try:
+            return self._commits.run(work, single=single)
+        except DATABASE_ERRORS as error:
+            raise journal_error(self.path, error) from error
+
+    def _run_alone(self, work: Callable[[Connection], T]) -> T:
+        """Run a vital work on a full disk: with the ballast's room, and in a transaction without the others."""
+
+        def around(works: Callable[[Connection], BaseException | None]) -> None:
+            self._commit(lambda connection: self._disk.with_ballast(connection, works))
+
+        with mapped(self.path), self._reader_lock:
+            return run_alone(around, work)
 
     def expect(self, size_bytes: int) -> None:
         """Within a work: say that it adds about so many bytes to the database."""
@@ -192,8 +219,12 @@ class Store:
                 connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
         # Not among the commits: one of a group runs in its transaction, where the level can't be changed.
-        with mapped(self.path):
-            self._under_lock(sync)
+        try:
+            with mapped(self.path):
+                self._under_lock(sync)
+        except JournalFull:
+            if not self._disk.win_back_log():  # which puts on disk what was in it
+                raise
         with self._written:
             self._durable_writes = max(seen, self._durable_writes)
             is_behind = self._durable_writes < self._writes
@@ -277,16 +308,23 @@ class Store:
         self._reader = self._writer = None
 
     def _reading(self) -> Connection:
-        """Return the reading connection, opened anew after a fork. Called with _reader_lock held."""
+        """Return the reading connection, opened anew after a fork or an interrupt. Called with _reader_lock held."""
         self._check_open()
-        if self._reader is None:
+        if self._reader is None or self._reader.invalidated:
             self._reader = open_reader(engine_for(self.path))
         return self._reader
 
     def _writing(self) -> Connection:
-        """Return the writing connection, opened anew after a fork. Called with _use and the file lock held."""
+        """
+        Return the writing connection, opened anew after a fork or an interrupt.
+
+        Called with _use and the file lock held. SQLAlchemy closes a connection
+        that is interrupted (Ctrl-C) in the middle of a statement.
+        """
         self._check_open()
-        return self._writer or self._open_writer()
+        if self._writer is None or self._writer.invalidated:
+            return self._open_writer()
+        return self._writer
 
     def _check_open(self) -> None:
         if self._closed:
@@ -312,18 +350,18 @@ class Store:
     def _commit(self, works: Callable[[Connection], BaseException | None]) -> None:
         """Run the works of a group; see to the file after a database error, and to the log after a commit."""
 
-        def commit(connection: Connection) -> None:
-            try:
-                error = works(connection)
-            except BaseException as raised:
-                self._after_error(raised)
-                raise
-            if error is None:
-                self._disk.after_commit(connection)
-            else:
-                self._after_error(error)
+        self._under_lock(partial(self._run_works, works))
 
-        self._under_lock(commit)
+    def _run_works(self, works: Callable[[Connection], BaseException | None], connection: Connection) -> None:
+        try:
+            error = works(connection)
+        except BaseException as raised:
+            self._after_error(raised)
+            raise
+        if error is None:
+            self._disk.after_commit(connection)
+        else:
+            self._after_error(error)
 
     def _after_error(self, error: BaseException) -> None:
         """Called with _use and the file lock held."""

@@ -37,6 +37,7 @@ class Upkeep:
         # _changed guards _due and _thread. Nothing slow happens while it is held.
         self._changed = threading.Condition()
         self._due: dict[Owing, float] = {}
+        self._failing: set[Owing] = set()  # used by the thread alone: each fault is logged once
         self._thread: threading.Thread | None = None
 
     def owe(self, owing: Owing, in_s: float = PAUSE_S) -> None:
@@ -77,10 +78,14 @@ class Upkeep:
 
     def _settle(self, owing: Owing) -> float | None:
         try:
-            return owing.settle()
+            again_s = owing.settle()
+            self._failing.discard(owing)
         except Exception as error:  # the app's own calls meet the same fault, and are told; here it is tried again
-            log.warning("journal upkeep failed", extra={"error": type(error).__name__})
-            return PAUSE_S
+            if owing not in self._failing:
+                log.warning("journal upkeep failed", extra={"error": type(error).__name__})
+            self._failing.add(owing)
+            again_s = PAUSE_S
+        return again_s
 
 
 upkeep = Upkeep()

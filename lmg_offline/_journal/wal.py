@@ -21,6 +21,8 @@ from sqlalchemy import Connection
 from .engine import BUSY_TIMEOUT_S, rows
 
 COMMITS = 800
+# The file's size is looked at once in so many commits.
+LOOK_EVERY = 8
 GROWTH_BYTES = 4 * 1024 * 1024
 # A log that has become longer than this is cut back, not only written from the start again.
 LONGEST_BYTES = 8 * 1024 * 1024
@@ -58,11 +60,9 @@ class Wal:
     def is_due(self) -> bool:
         """Count one commit, and say whether it is time for a checkpoint."""
         self._commits += 1
-        return (
-            self._commits >= COMMITS
-            or self.new_bytes > self.room_bytes
-            or self.size_bytes() > self._start_bytes + GROWTH_BYTES
-        )
+        if self.new_bytes > self.room_bytes or self._commits >= COMMITS:
+            return True
+        return self._commits % LOOK_EVERY == 0 and self.size_bytes() > self._start_bytes + GROWTH_BYTES
 
     def checkpoint(self, connection: Connection) -> None:
         """Move what no reader needs into the database, waiting for nobody."""
