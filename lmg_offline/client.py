@@ -27,7 +27,7 @@ from ._sync.tokens import TokenProvider
 from .activity import Activity
 from .business import BusinessApi
 from .collection import CollectionApi
-from .config import Config, LmgSettings, make_config
+from .config import MAX_BYTES, MAX_ENTRIES, Config, LmgSettings, make_config
 from .device import Device
 from .errors import ClientClosed
 from .geo import ContentFilter
@@ -68,6 +68,8 @@ class Client:
         app_name: str = "lmg-offline",
         data_dir: str | os.PathLike[str] | None = None,
         durability: str = "full",
+        max_entries: int | None = MAX_ENTRIES,
+        max_bytes: int | None = MAX_BYTES,
         token_provider: TokenProvider | None = None,
         sync: bool = True,
         language: str | None = None,
@@ -89,6 +91,13 @@ class Client:
 
             durability: `full` survives power loss, `normal` a crash of the process.
 
+            max_entries: The most entries the journal holds, parked and refused
+                ones counted; None: any number. When it is full, profile writes
+                that later ones supersede are merged; then writes raise
+                JournalFull. Who identifies, resets or forgets is never turned away.
+
+            max_bytes: The most bytes it takes on disk; None: whatever the disk has.
+
             token_provider: Called by the sync with a user id when that user's
                 token has expired; returns a fresh one, or None.
 
@@ -109,20 +118,29 @@ class Client:
             JournalError: The folder or file can't be used; the message says why.
         """
         config = make_config(
-            write_key, endpoint=endpoint, app_name=app_name, data_dir=data_dir, durability=durability, sync=sync
+            write_key,
+            endpoint=endpoint,
+            app_name=app_name,
+            data_dir=data_dir,
+            durability=durability,
+            sync=sync,
+            max_entries=max_entries,
+            max_bytes=max_bytes,
         )
         self._config = config
         self._closed = False
         self._folder = location.folder_of(config.app_name, config.data_dir)
         self._clock = clock or SystemClock()
         self._device = Device(self._clock, language, timezone)
-        self._journal = Journal.open(self._folder, self._clock, durable=config.durability == "full")
+        self._journal = Journal.open(
+            self._folder, self._clock, durable=config.durability == "full", bounds=config.bounds
+        )
         self._events = Events()
         self._build(config, token_provider, lmg or LmgSettings())
         _live.add(self)
 
     def _build(self, config: Config, token_provider: TokenProvider | None, lmg: LmgSettings) -> None:
-        outbox, cache = Outbox(self._journal), ReadCache(self._journal.store)
+        outbox, cache = Outbox(self._journal), ReadCache(self._journal.store, config.bounds.max_bytes)
         self._runner: Runner | None = None
         self._thread: SyncThread | None = None
         self._transport = None
@@ -299,6 +317,9 @@ class Client:
             state=lane.state,
             session_id=lane.session_id,
             journal=str(self._journal.store.path),
+            journal_bytes=self._journal.store.used_bytes(),
+            max_entries=self._journal.bounds.max_entries,
+            max_bytes=self._journal.bounds.max_bytes,
         )
 
     def explain(self) -> list[str]:

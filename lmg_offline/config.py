@@ -14,6 +14,9 @@ from .errors import ValidationError
 Durability = Literal["full", "normal"]
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:8642"
+MAX_ENTRIES = 1_000_000
+MAX_BYTES = 1024**3
+LEAST_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,31 @@ class LmgSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """
+    How much the journal may hold.
+
+    Attributes:
+        max_entries: Most entries, the parked and the refused ones counted; None: any number.
+
+        max_bytes: Most bytes on disk, the write-ahead log counted; None: whatever the disk has.
+    """
+
+    max_entries: int | None = MAX_ENTRIES
+    max_bytes: int | None = MAX_BYTES
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        """What is out of range, by name."""
+        found: dict[str, list[str]] = {}
+        for name, least in (("max_entries", 1), ("max_bytes", LEAST_BYTES)):
+            given = getattr(self, name)
+            if given is not None and (type(given) is not int or not least <= given <= 2**53):
+                found[name] = [f"Give a whole number from {least} on, or None for no bound."]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """
     Settings of one client.
@@ -70,6 +98,8 @@ class Config:
 
         sync: False: journal only, nothing is ever sent.
 
+        bounds: How much the journal may hold.
+
         request_deadline_s: Longest one request may take, in seconds.
     """
 
@@ -79,6 +109,7 @@ class Config:
     data_dir: Path | None
     durability: Durability
     sync: bool
+    bounds: Bounds
     request_deadline_s: float = 30.0
 
 
@@ -90,6 +121,8 @@ def make_config(
     data_dir: str | os.PathLike[str] | None,
     durability: str,
     sync: bool,
+    max_entries: int | None = MAX_ENTRIES,
+    max_bytes: int | None = MAX_BYTES,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """
@@ -114,6 +147,8 @@ def make_config(
         errors["durability"] = ['Use "full" or "normal".']
     if not app_name or not all(c.isalnum() or c in "-_. " for c in app_name) or app_name in (".", ".."):
         errors["app_name"] = ["Use letters, digits, '-', '_', '.' and spaces."]
+    bounds = Bounds(max_entries, max_bytes)
+    errors |= bounds.faults
     if errors:
         raise ValidationError(errors)
     folder = data_dir or environ.get("LMG_DATA_DIR")
@@ -124,4 +159,5 @@ def make_config(
         data_dir=Path(folder) if folder else None,
         durability="full" if durability == "full" else "normal",
         sync=sync,
+        bounds=bounds,
     )

@@ -36,6 +36,14 @@ class Status:
         dialect: How this endpoint is spoken to; None before the first answer.
 
         state: State of the current session.
+
+        journal: The journal's file.
+
+        journal_bytes: What it takes on disk, its write-ahead log included.
+
+        max_entries: The most entries it holds, parked and refused ones counted; None: any number.
+
+        max_bytes: The most bytes it takes; None: whatever the disk has.
     """
 
     queued: int
@@ -52,3 +60,6 @@ class Status:
     state: str
     session_id: str
     journal: str
+    journal_bytes: int
+    max_entries: int | None
+    max_bytes: int | None

@@ -8,11 +8,19 @@ on a lock of its own, so nobody fights for a shared one.
 Guarantees: works run one after another, in the order of arrival, on the one
 writing connection; a caller returns after its own work is committed, or gets
 the error that met it. A work that fails takes nobody else's down, unless the
-database rolled the whole transaction back (disk full, I/O error).
+database rolled the whole transaction back (disk full, I/O error). A leader that
+is interrupted (Ctrl-C) leaves the others' works to the next one, unless they
+are committed: then their callers return. One interrupt may come at any
+instruction: whatever must be done after it can be done twice.
+
+Source: sqlite.org/lang_transaction.html, "Response To Errors Within A
+Transaction": on SQLITE_FULL and SQLITE_IOERR the database may have ended the
+transaction, and says so. A COMMIT that failed has committed nothing.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -25,12 +33,14 @@ from .engine import driver_connection
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+# Runs the works of a transaction, which return the error that kept it from being committed.
+Around = Callable[[Callable[[Connection], BaseException | None]], None]
 
 
 class _Request(Generic[T]):
     """One caller's work, and what came of it."""
 
-    __slots__ = ("answered", "error", "gate", "leads", "result", "single", "work")
+    __slots__ = ("answered", "error", "gate", "result", "single", "work")
 
     def __init__(self, work: Work[T], single: bool) -> None:
         self.work = work
@@ -38,25 +48,46 @@ class _Request(Generic[T]):
         self.result: T | None = None
         self.error: BaseException | None = None
         self.answered = False
-        self.leads = False
         self.gate = threading.Lock()
         self.gate.acquire()
+
+
+class _Batch:
+    """The works of one transaction, and whether it is committed."""
+
+    __slots__ = ("committed", "requests")
+
+    def __init__(self) -> None:
+        self.requests: list[_Request[Any]] = []
+        self.committed = False
+
+
+def run_alone(around: Around, work: Work[T]) -> T:
+    """Run one work in a transaction that it shares with no other; `around` as for `GroupCommit`."""
+    request = _Request(work, False)
+    batch = _Batch()
+    batch.requests = [request]
+    around(lambda connection: _execute(connection, batch))
+    if request.error is not None:
+        raise request.error
+    return request.result  # type: ignore[return-value]  # without error: work's own result
 
 
 class GroupCommit:
     """Runs works on one connection, as few commits as possible."""
 
-    def __init__(self, around: Callable[[Callable[[Connection], None]], None]) -> None:
+    def __init__(self, around: Around) -> None:
         """
         Args:
             around: Calls back with the connection while the operating-system
-                lock is held; does what must follow a commit before it returns.
+                lock is held, and gets back the error that kept a commit from
+                happening; does what must follow before it returns.
         """
         self._around = around
-        # _mutex guards _waiting and _leading. Nothing slow happens while it is held.
+        # _mutex guards _waiting and _leader. Nothing slow happens while it is held.
         self._mutex = threading.Lock()
         self._waiting: list[_Request[Any]] = []
-        self._leading = False
+        self._leader: _Request[Any] | None = None
 
     def run(self, work: Work[T], *, single: bool = False) -> T:
         """
@@ -69,81 +100,120 @@ class GroupCommit:
                 alone it needs no BEGIN.
         """
         request: _Request[T] = _Request(work, single)
-        with self._mutex:
-            self._waiting.append(request)
-            follows = self._leading
-            self._leading = True
-        if follows:
-            self._wait(request)
-        if not request.answered:
-            self._lead()
+        try:
+            with self._mutex:
+                self._waiting.append(request)
+                if self._leader is None:
+                    self._leader = request
+            if self._leader is not request:
+                request.gate.acquire()  # until it is answered, or leads
+            if not request.answered:
+                self._lead(request)
+        except BaseException:
+            # Interrupted. 1. Not begun: take the work back. 2. Made leader in between: pass the
+            # lead on. 3. Begun by another: it is committed without us.
+            with self._mutex:
+                if request in self._waiting:
+                    self._waiting.remove(request)
+                self._hand_over(request)
+            raise
         if request.error is not None:
             raise request.error
         return request.result  # type: ignore[return-value]  # answered without error: work's own result
 
-    def _wait(self, request: _Request[Any]) -> None:
+    def _lead(self, own: _Request[Any]) -> None:
+        batch = _Batch()
         try:
-            request.gate.acquire()
-        except BaseException:
-            # Interrupted (Ctrl-C) while asleep. 1. Not begun: take the work back. 2. Made leader in
-            # between: pass the lead on. 3. Begun by another: it is committed without us.
             with self._mutex:
-                if request in self._waiting:
-                    self._waiting.remove(request)
-                if request.leads:
-                    self._hand_over()
-            raise
-
-    def _lead(self) -> None:
-        with self._mutex:
-            batch, self._waiting = self._waiting, []
-        try:
+                batch.requests = self._waiting
+                self._waiting = []
             self._around(lambda connection: _execute(connection, batch))
-        except BaseException as error:
-            for request in batch:
-                if not request.answered:
-                    request.error, request.answered = error, True
-            if not isinstance(error, Exception):
-                raise
+        except Exception as error:
+            if not batch.committed:
+                for request in batch.requests:
+                    request.error = request.error or error
+        except BaseException:
+            if not batch.committed:
+                self._put_back(batch, own)
+            raise
         finally:
-            with self._mutex:
-                self._hand_over()
-            for request in batch:
-                request.answered = True
-                if request.gate.locked():
-                    request.gate.release()
+            try:
+                self._finish(batch, own)
+            except BaseException:
+                self._finish(batch, own)
+                raise
 
-    def _hand_over(self) -> None:
-        """Wake the first of those who wait as leader. Called with _mutex held."""
-        if self._waiting:
-            self._waiting[0].leads = True
-            self._waiting[0].gate.release()
-        else:
-            self._leading = False
+    def _put_back(self, batch: _Batch, own: _Request[Any]) -> None:
+        """Interrupted before the commit: the others' works are the next leader's."""
+        with self._mutex:
+            others = [request for request in batch.requests if request is not own]
+            for request in others:
+                request.result = request.error = None
+            later = [request for request in self._waiting if request not in batch.requests]
+            self._waiting, batch.requests = others + later, [own]
+
+    def _finish(self, batch: _Batch, own: _Request[Any]) -> None:
+        with self._mutex:
+            self._hand_over(own)
+        for request in batch.requests:
+            request.answered = True
+            if request.gate.locked():
+                request.gate.release()
+
+    def _hand_over(self, own: _Request[Any]) -> None:
+        """Make the first of those who wait the leader, if that is still ours to do. Called with _mutex held."""
+        if self._leader is own:
+            self._leader = self._waiting[0] if self._waiting else None
+        if self._leader is not None and self._leader.gate.locked():
+            self._leader.gate.release()
 
 
-def _execute(connection: Connection, batch: list[_Request[Any]]) -> None:
-    if len(batch) == 1 and batch[0].single:
-        _attempt(connection, batch[0])
-        return
+def _execute(connection: Connection, batch: _Batch) -> BaseException | None:
+    """Run the works and commit; return the error that undid them, if one did."""
+    requests = batch.requests
+    if len(requests) == 1 and requests[0].single:
+        _attempt(connection, requests[0])
+        batch.committed = requests[0].error is None
+        return requests[0].error
+    driver = driver_connection(connection)
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        for request in batch:
-            if len(batch) == 1 or request.single:
+        for request in requests:
+            if len(requests) == 1 or request.single:
                 _attempt(connection, request)
             else:
-                _attempt_apart(connection, request)
-            if not driver_connection(connection).in_transaction:
-                _fail_all(batch, request)
-                return
-        if len(batch) == 1 and batch[0].error is not None:
+                _attempt_apart(connection, driver, request)
+            if not driver.in_transaction:
+                return _fail_all(requests, request)
+        if len(requests) == 1 and requests[0].error is not None:
             connection.exec_driver_sql("ROLLBACK")
-            return
-        connection.exec_driver_sql("COMMIT")
+            return requests[0].error
+        _commit(driver, batch)
     except BaseException:
-        if driver_connection(connection).in_transaction:
-            connection.exec_driver_sql("ROLLBACK")
+        if _is_in_transaction(driver):
+            driver.execute("ROLLBACK")
         raise
+    return None
+
+
+def _commit(driver: sqlite3.Connection, batch: _Batch) -> None:
+    """Commit. By the driver's own hand: SQLAlchemy closes a connection that is interrupted, and with it the answer."""
+    try:
+        driver.execute("COMMIT")
+        batch.committed = True
+    except Exception:
+        raise
+    except BaseException:
+        # Interrupted. No error of the database came, so that it has happened if the transaction is over.
+        batch.committed = not driver.in_transaction
+        raise
+
+
+def _is_in_transaction(driver: sqlite3.Connection) -> bool:
+    try:
+        return driver.in_transaction
+    except sqlite3.ProgrammingError:  # closed at an interrupt, which has rolled everything back
+        return False
 
 
 def _attempt(connection: Connection, request: _Request[Any]) -> None:
@@ -153,19 +223,19 @@ def _attempt(connection: Connection, request: _Request[Any]) -> None:
         request.error = error
 
 
-def _attempt_apart(connection: Connection, request: _Request[Any]) -> None:
+def _attempt_apart(connection: Connection, driver: sqlite3.Connection, request: _Request[Any]) -> None:
     connection.exec_driver_sql("SAVEPOINT work")
     _attempt(connection, request)
-    if driver_connection(connection).in_transaction:
+    if driver.in_transaction:
         if request.error is not None:
             connection.exec_driver_sql("ROLLBACK TO work")
         connection.exec_driver_sql("RELEASE work")
 
 
-def _fail_all(batch: list[_Request[Any]], culprit: _Request[Any]) -> None:
-    """The database rolled the whole transaction back: nobody's work is there."""
+def _fail_all(requests: list[_Request[Any]], culprit: _Request[Any]) -> BaseException | None:
+    """The database rolled the whole transaction back: nobody's work is there. Return why."""
     cause = culprit.error
-    for request in batch:
+    for request in requests:
         if request.error is None:
             request.result = None
             request.error = (
@@ -173,3 +243,4 @@ def _fail_all(batch: list[_Request[Any]], culprit: _Request[Any]) -> None:
                 if isinstance(cause, SQLAlchemyError)
                 else JournalUnavailable("the journal rolled the transaction back; call again")
             )
+    return cause

@@ -203,17 +203,20 @@ class Desk:
             row = self._dead(connection, entry_id)
             position, kind, body = row[0], row[2], row[3]
             lane_id = position >> LANE_SHIFT
-            written = self._journal.append_to(connection, lane_id, kind, body)
+            written = self._journal.put(connection, lane_id, kind, body)
             connection.exec_driver_sql(
                 "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ? WHERE position = ?",
                 (row[1], *row[4:7], digest_of(written.position, row[1], kind, row[4], body), written.position),
             )
             connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))
             note_removed(connection, [position], "retried", self._store.clock.wall_ms())
-            connection.exec_driver_sql("UPDATE lanes SET drained = 0 WHERE lane_id = ?", (lane_id,))
+            # It was sent before, and keeps its time: it takes no part in merging, and nor does what lies before it.
+            connection.exec_driver_sql(
+                "UPDATE lanes SET drained = 0, sent_position = ? WHERE lane_id = ?", (written.position, lane_id)
+            )
             return _receipt_id(written.position, row[1])
 
-        receipt_id = self._store.run(again)
+        receipt_id = self._store.run(again, vital=True)
         self._on_change()
         return receipt_id
 
@@ -254,7 +257,7 @@ class Desk:
                 )
                 mark_drained(connection, lane_id)
 
-        self._store.run(drop)
+        self._store.run(drop, vital=True)
         self._on_change()
 
     def receipt(self, receipt_id: str) -> str:

@@ -17,6 +17,7 @@ from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, J
 
 APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 # Source for each: sqlite.org/pragma.html.
 _EVERY_CONNECTION = (
@@ -93,9 +94,7 @@ def mapped(path: Path) -> Iterator[None]:
     """Turn a database error into one of ours, which names the file and the way out."""
     try:
         yield
-    except SQLAlchemyError as error:
-        raise journal_error(path, error) from error
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         raise journal_error(path, error) from error
 
 
@@ -112,6 +111,12 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
         return JournalCorrupt(f"the journal {path} is damaged; keep a copy of its folder and move it aside")
     name = getattr(original, "sqlite_errorname", type(original).__name__)
     return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")
+
+
+def is_io_error(error: BaseException) -> bool:
+    """Say whether the operating system failed at a read, write or sync: what was committed then is not known."""
+    code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_IOERR
 
 
 def sync_folder(folder: Path) -> None:

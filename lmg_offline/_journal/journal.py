@@ -1,8 +1,8 @@
 """
-Sessions, identities and new entries: what the app's own calls write.
+Sessions, identities and what is written under them: the app's side of the journal.
 
-The lane of an entry is decided here, in the transaction that commits it, and
-never again.
+Nobody is turned away who comes or goes: identify, reset and forget know no
+bounds, and on a full disk the ballast is there for them.
 """
 
 from __future__ import annotations
@@ -19,48 +19,22 @@ from .._core.identity import AudienceState, Step, identify_event, transition
 from .._core.profiles import change_of, fold
 from .._support.clock import Clock
 from .._support.ids import new_id
-from ..errors import JournalUnavailable
+from ..config import Bounds
+from ..errors import JournalFull, JournalUnavailable
 from ..protocol.canonical import encode
 from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
-from .records import LaneRow, digest_of
+from .entries import Entries, Written
+from .records import LaneRow
 from .store import Store
 from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
     "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"
     " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position,"
-    " tried_position, tried_from"
+    " tried_position, tried_from, sent_position"
 )
 _CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
-
-# The next key of a lane: one past its newest entry, or past what was removed from its end.
-_NEXT_POSITION = (
-    "SELECT max(l.last_position, coalesce((SELECT e.position FROM entries e"
-    " WHERE e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0)) + 1"
-    " FROM lanes l WHERE l.lane_id = "
-)
-_INSERT_IF_NEXT = (
-    "INSERT INTO entries (position, id, kind, body, made_at, boot_id, since_boot_ms, digest)"
-    " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = (" + _NEXT_POSITION + "(SELECT current_lane FROM device))"
-)
-_INSERT = (
-    "INSERT INTO entries (position, id, kind, body, made_at, boot_id, since_boot_ms, digest)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Where a write landed. `text` names it for ever: lane, number, id."""
-
-    position: int
-    id: str
-
-    @property
-    def text(self) -> str:
-        """The receipt's id."""
-        return f"{self.position >> LANE_SHIFT}.{self.position & SEQ_MASK}.{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +49,31 @@ class Identified:
 class Journal:
     """The app's side of the journal. One public method is one transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, bounds: Bounds | None) -> None:
         self.store = store
         self._clock: Clock = store.clock
-        self._next = 0  # the position we expect next; a guess that the insert itself checks
+        self.bounds = self._keep_bounds(bounds)
+        self._entries = Entries(store, self.bounds)
+        self.fitting = self._entries.fitting
+        self.put = self._entries.put
 
     @classmethod
-    def open(cls, folder: Path, clock: Clock, *, durable: bool) -> Journal:
-        """Open the journal in `folder`. Raises JournalError."""
-        return cls(Store.open(folder, clock, durable=durable))
+    def open(cls, folder: Path, clock: Clock, *, durable: bool, bounds: Bounds | None = None) -> Journal:
+        """
+        Open the journal in `folder`.
+
+        Args:
+            bounds: How much it may hold; None: as the last who opened it said.
+
+        Raises:
+            JournalError: The folder or file can't be used.
+        """
+        store = Store.open(folder, clock, durable=durable)
+        try:
+            return cls(store, bounds)
+        except BaseException:
+            store.close()
+            raise
 
     def current(self) -> LaneRow:
         """Return the lane of the current session, as every process sees it."""
@@ -95,20 +85,11 @@ class Journal:
 
         Args:
             body: The payload's JSON, sent as it is.
+
+        Raises:
+            JournalFull: It does not fit, also after what can be merged was merged.
         """
-        stamp = self._stamp()
-        entry_id = new_id(stamp[0])
-
-        def insert(connection: Connection) -> int:
-            position = self._next or self._look_up_next(connection)
-            while not connection.exec_driver_sql(
-                _INSERT_IF_NEXT, (*self._row(position, entry_id, kind, body, stamp), position)
-            ).rowcount:
-                position = self._look_up_next(connection)
-            self._next = position + 1
-            return position
-
-        return Written(self.store.run(insert, single=True), entry_id)
+        return self._entries.append(kind, body)
 
     def identify(self, user_id: str, token: str | None, profile: Mapping[str, object] | None) -> Identified:
         """
@@ -123,7 +104,7 @@ class Journal:
             event = identify_event(lane.user_id, user_id)
             step, state = transition(AudienceState(lane.state), event)
             if step is Step.RENEW:
-                lane = self._renew(connection, lane)
+                lane = self.renew(connection, lane)
             if token is not None:
                 connection.exec_driver_sql(
                     "INSERT INTO tokens (user_id, token, stored_at) VALUES (?, ?, ?) ON CONFLICT (user_id)"
@@ -134,14 +115,14 @@ class Journal:
             payload: dict[str, Any] = {"user_id": user_id, "verify": known}
             if profile:
                 payload["profile"] = dict(profile)
-            written = self._append_to(connection, lane.lane_id, "identify", encode(payload))
+            written = self.put(connection, lane.lane_id, "identify", encode(payload))
             connection.exec_driver_sql(
                 "UPDATE lanes SET user_id = ?, state = ?, identify_position = ? WHERE lane_id = ?",
                 (user_id, state.value, written.position, lane.lane_id),
             )
             return Identified(written, lane.session_id, step is Step.RENEW)
 
-        identified = self.store.run(claim)
+        identified = self.store.run(claim, vital=True)
         if identified.renewed:
             self.store.checkpoint()  # as at a reset: of who left, nothing but their queue stays on the disk
         return identified
@@ -152,7 +133,8 @@ class Journal:
 
         def write(connection: Connection) -> Written:
             lane = _current(connection)
-            written = self._append_to(connection, lane.lane_id, "bookmark" if saved else "unbookmark", encode(payload))
+            kind = "bookmark" if saved else "unbookmark"
+            written = self.put(connection, lane.lane_id, kind, encode(payload), fitting=True)
             connection.exec_driver_sql(
                 "INSERT INTO bookmarks (lane_id, offer_id, business_id, location_ids, saved, position)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (lane_id, offer_id) DO UPDATE SET"
@@ -162,7 +144,7 @@ class Journal:
             )
             return written
 
-        return self.store.run(write)
+        return self.fitting(write)
 
     def reset(self) -> str:
         """
@@ -171,7 +153,9 @@ class Journal:
         Atomic. What the person wrote stays queued under their identity; cached
         reads, search terms and the profile are gone, also from the WAL.
         """
-        session_id = self.store.run(lambda connection: self._renew(connection, _current(connection)).session_id)
+        session_id = self.store.run(
+            lambda connection: self.renew(connection, _current(connection)).session_id, vital=True
+        )
         self.store.checkpoint()
         return session_id
 
@@ -199,13 +183,13 @@ class Journal:
             void = _sendable_ids(connection, lane.lane_id)
             for lane_id in lane_ids:
                 self._forget_lane(connection, lane_id)
-            payload = {"user_id": lane.user_id, "token": token, "void": void}
-            written = self._append_to(connection, lane.lane_id, "forget", encode(payload))
+            body = encode({"user_id": lane.user_id, "token": token, "void": void})
+            written = self.put(connection, lane.lane_id, "forget", body)
             if lane.user_id is not None:
                 connection.exec_driver_sql("DELETE FROM tokens WHERE user_id = ?", (lane.user_id,))
-            return written, self._renew(connection, lane).session_id
+            return written, self.renew(connection, lane).session_id
 
-        result = self.store.run(erase)
+        result = self.store.run(erase, vital=True)
         self.store.checkpoint()
         return result
 
@@ -250,23 +234,16 @@ class Journal:
                 )
             return True
 
-        return self.store.run(replace)
+        return self.store.run(replace, vital=True)
 
     def close(self) -> None:
         """Give the journal up. Safe to call twice."""
         self.store.close()
 
     def renew(self, connection: Connection, lane: LaneRow) -> LaneRow:
-        """Within a transaction of the outbox: seal `lane` and open a new current one."""
-        return self._renew(connection, lane)
-
-    def append_to(self, connection: Connection, lane_id: int, kind: str, body: str) -> Written:
-        """Within a transaction: write an entry to a named lane."""
-        return self._append_to(connection, lane_id, kind, body)
-
-    def _renew(self, connection: Connection, lane: LaneRow) -> LaneRow:
+        """Within a transaction: seal `lane` and open a new current one."""
         now = self._clock.wall_ms()
-        self._next = 0
+        self._entries.forget_next()
         newest = scalar(
             connection,
             "SELECT position FROM entries WHERE position < ? ORDER BY position DESC LIMIT 1",
@@ -313,26 +290,24 @@ class Journal:
         )
         if scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,)) is not None:
             mark_drained(connection, lane_id)
-        self._next = 0
+        self._entries.forget_next()
 
-    def _append_to(self, connection: Connection, lane_id: int, kind: str, body: str) -> Written:
-        stamp = self._stamp()
-        position = int(scalar(connection, _NEXT_POSITION + "?", (lane_id,)))
-        entry_id = new_id(stamp[0])
-        connection.exec_driver_sql(_INSERT, self._row(position, entry_id, kind, body, stamp))
-        self._next = 0
-        return Written(position, entry_id)
-
-    def _look_up_next(self, connection: Connection) -> int:
-        return int(scalar(connection, _NEXT_POSITION + "(SELECT current_lane FROM device)"))
-
-    def _stamp(self) -> tuple[int, str, int]:
-        return self._clock.wall_ms(), self._clock.boot_id(), self._clock.since_boot_ms()
-
-    @staticmethod
-    def _row(position: int, entry_id: str, kind: str, body: str, stamp: tuple[int, str, int]) -> tuple[Any, ...]:
-        made_at = stamp[0]
-        return (position, entry_id, kind, body, *stamp, digest_of(position, entry_id, kind, made_at, body))
+    def _keep_bounds(self, bounds: Bounds | None) -> Bounds:
+        """Note the bounds in the journal, for those who look at it from elsewhere; return those that hold."""
+        kept = Bounds(*self.store.read("SELECT max_entries, max_bytes FROM device")[0])
+        if bounds is None or bounds == kept:
+            return kept
+        both = (bounds.max_entries, bounds.max_bytes)
+        try:
+            self.store.run(
+                lambda connection: connection.exec_driver_sql(
+                    "UPDATE device SET max_entries = ?, max_bytes = ?", both
+                ).rowcount,
+                single=True,
+            )
+        except JournalFull:
+            pass  # a full disk must not keep the journal from being opened: they hold here all the same
+        return bounds
 
 
 def _current(connection: Connection) -> LaneRow:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from .._support.clock import Clock
 from .._support.ids import new_id, new_secret
+from ..config import MAX_BYTES, MAX_ENTRIES
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
 from .tables import LANE_SHIFT, lanes_by_user, lmg_sessions, metadata
@@ -101,7 +102,7 @@ def _fill(connection: Connection, clock: Clock) -> None:
 
 
 def _to_2(connection: Connection) -> None:
-    """Sessions of the LMG dialect; in each lane the newest identify that was taken, and the redemption under way."""
+    """Sessions of the LMG dialect; by lane what was taken, tried and sent; the bounds."""
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN claimed_position INTEGER")
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_position INTEGER")
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_from TEXT")
@@ -109,6 +110,14 @@ def _to_2(connection: Connection) -> None:
         "UPDATE lanes SET claimed_position = identify_position"
         " WHERE identify_position <= acked_position AND user_id IS NOT NULL"
     )
+    # Anything queued before now may have been sent.
+    connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN sent_position INTEGER DEFAULT 0 NOT NULL")
+    connection.exec_driver_sql(
+        "UPDATE lanes SET sent_position = coalesce((SELECT max(position) FROM entries"
+        " WHERE position BETWEEN lane_id << 32 AND (lane_id << 32) + 4294967295), 0)"
+    )
+    connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN max_entries INTEGER DEFAULT {MAX_ENTRIES}")
+    connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN max_bytes INTEGER DEFAULT {MAX_BYTES}")
     lanes_by_user.create(connection)
     lmg_sessions.create(connection)
 

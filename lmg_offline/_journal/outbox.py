@@ -8,16 +8,19 @@ what the outcome says of a lane is believed only for entries that lane still has
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection
 
 from .._core.identity import AudienceState, Event, transition
 from .._core.profiles import change_of, fold
 from .._support.ids import new_id, new_secret
+from ..errors import JournalFull
 from .engine import rows, scalar
 from .journal import LANE_COLUMNS, Journal, mark_drained, note_removed
+from .parts import in_parts
 from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded, digest_of
 from .tables import LANE_SHIFT, SEQ_MASK
 
@@ -123,6 +126,34 @@ class Outbox:
             token = json.loads(found[0].body).get("token")  # it is kept nowhere else any more
         return LaneBatch(lane, token, tuple(found))
 
+    def mark_sent(self, batches: Sequence[LaneBatch]) -> bool:
+        """
+        Remember that these entries may be put on the wire: from now on they are not merged. Atomic.
+
+        Args:
+            batches: Each with an entry or more.
+
+        Returns:
+            False when some of them have left the queue since they were read; then
+            they must not be sent: read the batch again.
+        """
+
+        def mark(connection: Connection) -> bool:
+            whole = True
+            for batch in batches:
+                first, last = batch.entries[0].position, batch.entries[-1].position
+                there = scalar(
+                    connection, "SELECT count(*) FROM entries WHERE position BETWEEN ? AND ?", (first, last)
+                )
+                whole = whole and there == len(batch.entries)
+                connection.exec_driver_sql(
+                    "UPDATE lanes SET sent_position = max(sent_position, ?) WHERE lane_id = ?",
+                    (last, batch.lane.lane_id),
+                )
+            return whole
+
+        return self._store.run(mark, vital=True)
+
     def holds(self, position: int, entry_id: str) -> bool:
         """Say whether the entry is queued under that key and id."""
         return bool(self._store.read("SELECT 1 FROM entries WHERE position = ? AND id = ?", (position, entry_id)))
@@ -134,6 +165,8 @@ class Outbox:
         Atomic: for every lane, its acknowledged entries leave, its refused ones
         become dead letters, its state and token are kept, it is parked or
         released; the current session is renewed if its identify was refused.
+        On a disk too full for that, what there is room for, an entry or a few at
+        a time: what was not recorded will be sent again.
         """
 
         def apply(connection: Connection) -> Recorded:
@@ -142,7 +175,31 @@ class Outbox:
                 total = self._record_lane(connection, result, now_ms, total)
             return total
 
-        return self._store.run(apply)
+        try:
+            return self._store.run(apply, vital=True)
+        except JournalFull:
+            return self._record_in_parts(results, now_ms)
+
+    def _record_in_parts(self, results: list[LaneResult], now_ms: int) -> Recorded:
+        total = Recorded(0)
+        is_begun = False
+        for part in (part for result in results for part in in_parts(result, self._handled(result))):
+            try:
+                total = self._store.run(partial(self._record_lane, result=part, now=now_ms, total=total), vital=True)
+            except JournalFull:
+                if is_begun:
+                    break
+                raise
+            is_begun = True
+            self._store.checkpoint()  # the room it took in the log is the next one's
+        return total
+
+    def _handled(self, result: LaneResult) -> list[tuple[int, str, int]]:
+        found = self._store.read(
+            "SELECT position, id, length(body) FROM entries WHERE position > ? AND position <= ? ORDER BY position",
+            (result.lane_id << LANE_SHIFT, result.through),
+        )
+        return [(row[0], row[1], row[2]) for row in found]
 
     def _record_lane(self, connection: Connection, result: LaneResult, now: int, total: Recorded) -> Recorded:
         lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (result.lane_id,))[0])
@@ -304,7 +361,7 @@ class Outbox:
             if sealed is not None and not self._has_entries(connection, lane_id << LANE_SHIFT):
                 mark_drained(connection, lane_id)
 
-        self._store.run(apply)
+        self._store.run(apply, vital=True)
 
     def token(self, user_id: str) -> str | None:
         """Return the verification token that is kept for a user, or None."""
@@ -338,7 +395,7 @@ class Outbox:
                 (session.token, session.lane_id),
             )
 
-        self._store.run(keep)
+        self._store.run(keep, vital=True)
 
     def drop_lmg_session(self, lane_id: int) -> None:
         """The platform has lost the lane's session: the next step opens another. Atomic."""
@@ -347,7 +404,7 @@ class Outbox:
             connection.exec_driver_sql("DELETE FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
             connection.exec_driver_sql("UPDATE lanes SET session_token = NULL WHERE lane_id = ?", (lane_id,))
 
-        self._store.run(drop)
+        self._store.run(drop, vital=True)
 
     def drop_lmg_sessions(self) -> None:
         """Forget every session of the LMG dialect: they are another endpoint's. Atomic."""
@@ -356,7 +413,7 @@ class Outbox:
             connection.exec_driver_sql("DELETE FROM lmg_sessions")
             connection.exec_driver_sql("UPDATE lanes SET session_token = NULL WHERE session_token IS NOT NULL")
 
-        self._store.run(drop)
+        self._store.run(drop, vital=True)
 
     def note_try(self, position: int, standing: str) -> None:
         """Remember, before it is sent, that a redemption may reach the platform, and from where. Atomic, one row."""
@@ -384,7 +441,8 @@ class Outbox:
                 connection.exec_driver_sql(
                     "UPDATE lanes SET session_token = NULL WHERE lane_id = ?", (lane_id,)
                 ).rowcount
-            )
+            ),
+            vital=True,
         )
 
     def fork(self, lane_ids: list[int], *, now_ms: int) -> None:
@@ -404,7 +462,7 @@ class Outbox:
             for lane_id in lane_ids:
                 self._fork_lane(connection, lane_id, now_ms)
 
-        self._store.run(apply)
+        self._store.run(apply, vital=True)
 
     def _fork_lane(self, connection: Connection, lane_id: int, now: int) -> None:
         lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
@@ -437,8 +495,11 @@ class Outbox:
         if lane.user_id is not None and delivered and not begins_claimed:
             verify = scalar(connection, "SELECT 1 FROM tokens WHERE user_id = ?", (lane.user_id,)) is not None
             body = json.dumps({"user_id": lane.user_id, "verify": verify}, ensure_ascii=False)
-            identify_position = self._journal.append_to(connection, new_lane, "identify", body).position
+            identify_position = self._journal.put(connection, new_lane, "identify", body).position
+        sent_position = 0
         for position, entry in enumerate(found, start=(identify_position or base) + 1):
+            if entry.position <= lane.sent_position:
+                sent_position = position
             connection.exec_driver_sql(
                 f"INSERT INTO entries ({ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -455,7 +516,8 @@ class Outbox:
             if entry.kind == "identify":
                 identify_position = position
         connection.exec_driver_sql(
-            "UPDATE lanes SET identify_position = ? WHERE lane_id = ?", (identify_position, new_lane)
+            "UPDATE lanes SET identify_position = ?, sent_position = ? WHERE lane_id = ?",
+            (identify_position, sent_position, new_lane),
         )
         if found:
             connection.exec_driver_sql("DELETE FROM entries WHERE position BETWEEN ? AND ?", (low, low + SEQ_MASK))
@@ -482,6 +544,7 @@ class Outbox:
                 ).rowcount
             ),
             single=True,
+            vital=True,
         )
 
     def boots(self) -> dict[str, int]:
@@ -521,4 +584,5 @@ class Outbox:
                 ).rowcount
             ),
             single=True,
+            vital=True,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ..errors import JournalFull
 from .engine import rows, scalar
 from .store import Store
 
@@ -36,8 +37,13 @@ class BookmarkRow:
 class ReadCache:
     """Kept answers of one session. One public method is one transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, max_bytes: int | None = None) -> None:
+        """
+        Args:
+            max_bytes: The journal's bound: answers are kept while there is plenty of room below it.
+        """
         self._store = store
+        self._max_bytes = max_bytes
 
     def get(self, lane_id: int, key: str) -> CachedAnswer | None:
         """Return the kept answer, or None."""
@@ -60,6 +66,8 @@ class ReadCache:
         def write(connection: Connection) -> bool:
             if scalar(connection, "SELECT current_lane FROM device") != lane_id:
                 return False
+            if self._max_bytes is not None and self._used_bytes(connection) > self._max_bytes // 2:
+                return True
             connection.exec_driver_sql(
                 "INSERT INTO cache (lane_id, key, body, etag, as_of) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (lane_id, key) DO UPDATE SET body = excluded.body, etag = excluded.etag,"
@@ -85,7 +93,13 @@ class ReadCache:
                 )
             return True
 
-        return self._store.run(write)
+        try:
+            return self._store.run(write)
+        except JournalFull:  # an answer that can't be kept is an answer all the same
+            return bool(self._store.read("SELECT current_lane = ? FROM device", (lane_id,))[0][0])
+
+    def _used_bytes(self, connection: Connection) -> int:
+        return int(scalar(connection, "PRAGMA page_count")) * self._store.page_bytes
 
     def bodies(self, lane_id: int) -> list[str]:
         """Return every kept body of the session, newest first."""

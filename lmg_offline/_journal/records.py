@@ -27,6 +27,8 @@ class LaneRow:
             platform by the LMG dialect; None when there was none.
 
         tried_from: Where its offer stood before the first try.
+
+        sent_position: Entries up to this key may have been on the wire; 0 for none.
     """
 
     lane_id: int
@@ -46,6 +48,7 @@ class LaneRow:
     claimed_position: int | None
     tried_position: int | None
     tried_from: str | None
+    sent_position: int
 
     @property
     def identify_pending(self) -> bool:

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from ..errors import RedemptionPending
 from .engine import rows, scalar
-from .journal import Journal, Written
+from .entries import Written
+from .journal import Journal
 
 # Of the current lane or another of the same person that still moves. A parked lane does not count: what was
 # made under a refused claim may be anybody's, and must not keep the person from redeeming. The plus keeps SQLite
@@ -39,6 +40,8 @@ class Redemptions:
 
         Raises:
             RedemptionPending: One of this offer is queued for this person.
+
+            JournalFull: It does not fit.
         """
 
         def write(connection: Connection) -> Written | None:
@@ -53,9 +56,9 @@ class Redemptions:
             queued = _queued(connection, offer_id)
             if queued is not None:
                 raise RedemptionPending(queued.text)
-            return self._journal.append_to(connection, lane_id, "redeem", body)
+            return self._journal.put(connection, lane_id, "redeem", body, fitting=True)
 
-        return self._journal.store.run(write)
+        return self._journal.fitting(write)
 
     def queued(self, offer_id: str) -> Written | None:
         """Return the current person's queued redemption of the offer, or None."""

@@ -5,7 +5,12 @@ However many clients of a process use a folder, they share one `Store`: two
 writing connections are what older SQLite can be corrupted by. An operating-system
 lock beside the file is held for each write, checkpoint and close.
 
-Source: sqlite.org/wal.html, "the WAL-reset bug", and howtocorrupt.html.
+After an I/O error at a commit its frames may lie in the log whole, and would
+come back to life at the next recovery: they are written over before anything
+else is, and the file is opened anew.
+
+Source: sqlite.org/wal.html, "the WAL-reset bug", howtocorrupt.html, and
+lang_transaction.html, "Response To Errors Within A Transaction".
 """
 
 from __future__ import annotations
@@ -13,25 +18,40 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from .._support.clock import Clock
 from .._support.filelock import FileLock
 from .._support.log import log
-from ..errors import ClientClosed, JournalCorrupt, JournalLocked
+from ..errors import ClientClosed, JournalCorrupt, JournalFull, JournalLocked, JournalUnavailable
 from . import location, migrations
-from .commits import GroupCommit
-from .engine import engine_for, mapped, open_reader, open_writer, rows, scalar
+from .commits import GroupCommit, run_alone
+from .disk import Disk
+from .engine import (
+    DATABASE_ERRORS,
+    engine_for,
+    is_io_error,
+    journal_error,
+    mapped,
+    open_reader,
+    open_writer,
+    rows,
+    scalar,
+)
+from .upkeep import upkeep
 
 T = TypeVar("T")
 
 FILE_NAME = "journal.db"
 LOCK_NAME = "journal.lock"
 LOCK_TIMEOUT_S = 10.0
-CHECKPOINT_EVERY_BYTES = 4 * 1024 * 1024
+# Without effect, and a commit all the same.
+_TOUCH = "UPDATE sync_state SET failures = failures"
 
 
 class Store:
@@ -46,9 +66,12 @@ class Store:
         self.path = folder / FILE_NAME
         self.clock = clock
         self.durable = durable
-        self._wal = folder / (FILE_NAME + "-wal")
+        self.page_bytes = 0
+        self._disk = Disk(self.path, self._exclusively, lambda: upkeep.owe(self))
         self._users = 0
-        self._undurable = False
+        self._writes = self._durable_writes = 0
+        self._is_lazy = False
+        self._in_doubt = False
         self._closed = False
         self._writer: Connection | None = None
         self._reader: Connection | None = None
@@ -85,12 +108,54 @@ class Store:
             self._closed = True
             self._stop()
 
-    def run(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
-        """Run `work` in one transaction and return its result once that is on disk."""
-        with mapped(self.path):
-            result = self._commits.run(work, single=single)
+    def run(self, work: Callable[[Connection], T], *, single: bool = False, vital: bool = False) -> T:
+        """
+        Run `work` in one transaction and return its result once that is on disk.
+
+        Args:
+            work: Called with the connection, maybe on another thread, and once
+                more when a full disk has kept it from being committed.
+
+            single: It changes the database by one statement at most.
+
+            vital: Not to be turned away by a full disk as long as there is ballast.
+        """
+
+        seen = self._disk.reliefs
+        try:
+            result = self._run_once(work, single)
+        except JournalFull as error:
+            alone = partial(self._run_alone, work) if vital else None
+            result = self._disk.with_relief(lambda: self._run_once(work, single), alone, error, seen)
         self._wrote()
         return result
+
+    def _run_once(self, work: Callable[[Connection], T], single: bool) -> T:
+        try:
+            return self._commits.run(work, single=single)
+        except DATABASE_ERRORS as error:
+            raise journal_error(self.path, error) from error
+
+    def _run_alone(self, work: Callable[[Connection], T]) -> T:
+        """Run a vital work on a full disk: with the ballast's room, and in a transaction without the others."""
+
+        def around(works: Callable[[Connection], BaseException | None]) -> None:
+            self._commit(lambda connection: self._disk.with_ballast(connection, works))
+
+        with mapped(self.path), self._reader_lock:
+            return run_alone(around, work)
+
+    def expect(self, size_bytes: int) -> None:
+        """Within a work: say that it adds about so many bytes to the database."""
+        self._disk.wal.new_bytes += size_bytes
+
+    def wal_bytes(self) -> int:
+        """Return how much the write-ahead log takes on disk."""
+        return self._disk.wal.size_bytes()
+
+    def used_bytes(self) -> int:
+        """Return what the journal takes on disk, its write-ahead log included."""
+        return int(self.read("PRAGMA page_count")[0][0]) * self.page_bytes + self.wal_bytes()
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one query on the reading connection and return every row."""
@@ -131,24 +196,25 @@ class Store:
             return self._writes
 
     def checkpoint(self) -> None:
-        """Move the WAL into the database and empty it, so that nothing deleted stays on disk."""
+        """
+        Move the log into the database and empty it, so that nothing deleted stays on disk.
 
-        def truncate(connection: Connection) -> None:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-        with mapped(self.path), self._reader_lock:
-            self._under_lock(truncate)
+        Where a reader of another process or the disk is in the way it is tried
+        again later: what the caller has written holds all the same.
+        """
+        self._disk.checkpoint()
 
     def make_durable(self) -> None:
         """With durability "normal": put everything committed so far on disk."""
-        if self.durable or not self._undurable:
+        with self._written:
+            seen = self._writes
+        if not self._is_lazy or self._durable_writes == seen:
             return
-        self._undurable = False
 
         def sync(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
             try:
-                connection.exec_driver_sql("UPDATE sync_state SET failures = failures")
+                connection.exec_driver_sql(_TOUCH)
             finally:
                 connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
@@ -156,9 +222,29 @@ class Store:
         try:
             with mapped(self.path):
                 self._under_lock(sync)
-        except BaseException:
-            self._undurable = True
-            raise
+        except JournalFull:
+            if not self._disk.win_back_log():  # which puts on disk what was in it
+                raise
+        with self._written:
+            self._durable_writes = max(seen, self._durable_writes)
+            is_behind = self._durable_writes < self._writes
+            self._written.notify_all()
+        if is_behind:
+            upkeep.owe(self)
+
+    def wait_until_durable(self, timeout_s: float) -> bool:
+        """Wait until everything written here would survive power loss; False when the time is up first."""
+        with self._written:
+            return self._written.wait_for(
+                lambda: not self._is_lazy or self._durable_writes == self._writes, timeout_s
+            )
+
+    def settle(self) -> float | None:
+        """Called by the upkeep: do what is owed, and say when to come again."""
+        if self._closed:
+            return None
+        self.make_durable()
+        return self._disk.settle()
 
     def _fresh_locks(self) -> None:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
@@ -166,12 +252,16 @@ class Store:
         # _use guards the writing connection: held with the operating-system lock, by the leader alone.
         # Whoever takes both takes _reader_lock first: a checkpoint, a close, a fork.
         self._use = threading.Lock()
-        self._commits = GroupCommit(self._under_lock_checked)
+        self._commits = GroupCommit(self._commit)
 
     def _start(self) -> None:
-        self._writes = 0
         self._fresh_locks()
-        self._lock = FileLock(self.folder / LOCK_NAME)
+        try:
+            self._lock = FileLock(self.folder / LOCK_NAME)
+        except OSError as error:
+            raise JournalUnavailable(
+                f"{self.folder / LOCK_NAME} can't be opened ({error.strerror}); make its folder writable"
+            ) from error
         if not self._lock.acquire(LOCK_TIMEOUT_S):
             self._lock.close()
             raise JournalLocked(f"another process holds the journal {self.path}; call again")
@@ -183,6 +273,7 @@ class Store:
             with mapped(self.path), engine_for(self.path).connect() as probe:
                 migrations.upgrade(probe, self.path, self.clock)
                 self._open_writer()
+            self._disk.refill()
         except BaseException:
             self._lock.close()
             raise
@@ -191,15 +282,19 @@ class Store:
     def _strengthen(self) -> None:
         """A second client of this process asked for more: from here on both survive power loss."""
         self.make_durable()
-        self.durable = True
+        self.durable, self._is_lazy = True, False
         with mapped(self.path):
             self._under_lock(lambda connection: connection.exec_driver_sql("PRAGMA synchronous=FULL"))
 
     def _open_writer(self) -> Connection:
-        self._writer = open_writer(engine_for(self.path), wal=location.is_local(self.folder), durable=self.durable)
-        return self._writer
+        is_wal = location.is_local(self.folder)
+        writer = self._writer = open_writer(engine_for(self.path), wal=is_wal, durable=self.durable)
+        self._is_lazy = is_wal and not self.durable
+        self.page_bytes = int(scalar(writer, "PRAGMA page_size"))
+        return writer
 
     def _stop(self) -> None:
+        upkeep.drop(self)
         if self._lock.acquire(LOCK_TIMEOUT_S):
             with self._reader_lock, self._use:
                 self._disconnect()
@@ -213,25 +308,27 @@ class Store:
         self._reader = self._writer = None
 
     def _reading(self) -> Connection:
-        """Return the reading connection, opened anew after a fork. Called with _reader_lock held."""
+        """Return the reading connection, opened anew after a fork or an interrupt. Called with _reader_lock held."""
         self._check_open()
-        if self._reader is None:
+        if self._reader is None or self._reader.invalidated:
             self._reader = open_reader(engine_for(self.path))
         return self._reader
 
     def _writing(self) -> Connection:
-        """Return the writing connection, opened anew after a fork. Called with _use and the file lock held."""
+        """
+        Return the writing connection, opened anew after a fork or an interrupt.
+
+        Called with _use and the file lock held. SQLAlchemy closes a connection
+        that is interrupted (Ctrl-C) in the middle of a statement.
+        """
         self._check_open()
-        return self._writer or self._open_writer()
+        if self._writer is None or self._writer.invalidated:
+            return self._open_writer()
+        return self._writer
 
     def _check_open(self) -> None:
         if self._closed:
             raise ClientClosed("the client was closed; open a new one")
-
-    def _under_lock_checked(self, work: Callable[[Connection], None]) -> None:
-        self._under_lock(work)
-        if self._wal_bytes() > CHECKPOINT_EVERY_BYTES:
-            self._under_lock(lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
 
     def _under_lock(self, work: Callable[[Connection], object]) -> None:
         with self._use:
@@ -239,21 +336,57 @@ class Store:
             if not self._lock.acquire(LOCK_TIMEOUT_S):
                 raise JournalLocked(f"another process holds the journal {self.path}; call again")
             try:
+                if self._in_doubt:
+                    self._write_over()
                 work(self._writing())
             finally:
                 self._lock.release()
 
-    def _wal_bytes(self) -> int:
+    def _exclusively(self, work: Callable[[Connection], object]) -> None:
+        """Run a work while no thread of this process reads or writes."""
+        with mapped(self.path), self._reader_lock:
+            self._under_lock(work)
+
+    def _commit(self, works: Callable[[Connection], BaseException | None]) -> None:
+        """Run the works of a group; see to the file after a database error, and to the log after a commit."""
+
+        self._under_lock(partial(self._run_works, works))
+
+    def _run_works(self, works: Callable[[Connection], BaseException | None], connection: Connection) -> None:
         try:
-            return self._wal.stat().st_size
-        except OSError:
-            return 0
+            error = works(connection)
+        except BaseException as raised:
+            self._after_error(raised)
+            raise
+        if error is None:
+            self._disk.after_commit(connection)
+        else:
+            self._after_error(error)
+
+    def _after_error(self, error: BaseException) -> None:
+        """Called with _use and the file lock held."""
+        if not is_io_error(error):
+            return
+        self._in_doubt = True
+        try:
+            self._write_over()
+        except SQLAlchemyError:  # tried again before the next work, whose caller is told if it fails again
+            log.error("the journal can't be written", extra={"error": type(error).__name__})
+
+    def _write_over(self) -> None:
+        """Commit over what a failed commit may have left in the log, and have the file opened anew."""
+        connection = self._writing()
+        connection.exec_driver_sql(_TOUCH)
+        self._in_doubt, self._writer = False, None
+        connection.close()
 
     def _wrote(self) -> None:
-        self._undurable = True
         with self._written:
             self._writes += 1
+            is_first = self._is_lazy and self._writes == self._durable_writes + 1
             self._written.notify_all()
+        if is_first:
+            upkeep.owe(self)
 
     def _before_fork(self) -> None:
         """
@@ -278,6 +411,7 @@ class Store:
         self._lock.abandon()
         self._lock = FileLock(self.folder / LOCK_NAME)
         self._fresh_locks()
+        self._durable_writes = self._writes  # what was written before is the parent's to make durable
 
 
 def _before_fork() -> None:
@@ -294,6 +428,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     Store._registry = threading.RLock()
+    upkeep.after_fork()
     for store in list(Store._open.values()):
         try:
             store._after_fork_in_child()

@@ -22,6 +22,8 @@ from sqlalchemy import (
     text,
 )
 
+from ..config import MAX_BYTES, MAX_ENTRIES
+
 LANE_SHIFT = 32
 SEQ_MASK = (1 << LANE_SHIFT) - 1
 
@@ -36,6 +38,9 @@ device = Table(
     Column("previous_device_id", Text),
     Column("current_lane", Integer, nullable=False),
     Column("created_at", Integer, nullable=False),
+    # The bounds of the client that opened the journal last, to be shown; NULL is without bound.
+    Column("max_entries", Integer, server_default=text(str(MAX_ENTRIES))),
+    Column("max_bytes", Integer, server_default=text(str(MAX_BYTES))),
 )
 
 lanes = Table(
@@ -67,6 +72,8 @@ lanes = Table(
     Column("claimed_position", Integer),
     Column("tried_position", Integer),
     Column("tried_from", Text),
+    # Entries up to here may have been on the wire, under this number or an older one: they are never merged.
+    Column("sent_position", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("acked_position <= last_position OR last_position = lane_id << 32", name="acked_in_lane"),
     CheckConstraint("(parked_at IS NULL) = (parked_code IS NULL)", name="parked_has_a_code"),
     sqlite_autoincrement=True,

@@ -52,6 +52,7 @@ class Runner:
         clock = journal.store.clock
         digest = hashlib.sha256(write_key.encode()).hexdigest()[:16]
         self._clock = clock
+        self._store = journal.store
         self._outbox = outbox
         self._progress = Progress(outbox, events, clock, endpoint=endpoint, key_digest=digest, jitter=jitter)
         tokens = Tokens(journal, self._progress, clock, token_provider)
@@ -99,13 +100,32 @@ class Runner:
         if damaged is not None:
             message = "the entry's bytes in the journal are not what was written"
             self._outcomes.set_aside(damaged, "damaged", message)
-        elif is_lmg:
-            self._lmg.send(batches[0])
         elif progress.dialect is None:
             self._replay.ask(batches)
+        elif not self._may_send(batches[:1] if is_lmg else batches, is_lmg):
+            pass  # some of it was merged or forgotten since it was read: look again
+        elif is_lmg:
+            self._lmg.send(batches[0])
         else:
             self._replay.send(batches)
         return 0.0
+
+    def _may_send(self, batches: list[LaneBatch], is_lmg: bool) -> bool:
+        """
+        Have it on disk that these entries are sent, before they are.
+
+        The LMG dialect sends the first entry alone, or activity, which is never
+        merged: what lies behind it is marked ahead, for the steps to come.
+        """
+        unmarked = [
+            batch
+            for batch in batches
+            if batch.entries and batch.entries[0 if is_lmg else -1].position > batch.lane.sent_position
+        ]
+        if unmarked and not self._outbox.mark_sent(unmarked):
+            return False
+        self._store.make_durable()
+        return True
 
     def _to_keep_alive(self, skipped: dict[int, float]) -> list[LaneBatch]:
         """Return the current lane when its session has to be extended; looked at once a minute."""

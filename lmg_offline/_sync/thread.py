@@ -97,7 +97,6 @@ class SyncThread:
         self._lease.release()
 
     def _round(self, seen: int) -> tuple[float, int]:
-        self._store.make_durable()
         if not self._lease.acquire():
             version = self._store.version()
             if version != seen:

@@ -49,8 +49,10 @@ def _add(verbs: Any, name: str, help_text: str, verb: Verb) -> Any:
 
 def _on_journal(verb: Verb, arguments: argparse.Namespace) -> int:
     """Open the journal that is there, and no other."""
+    from .._journal.journal import Journal
     from .._journal.location import folder_of
     from .._journal.store import FILE_NAME
+    from .._support.clock import SystemClock
     from ..client import Client
 
     # A flag wins over the environment, the name of an app included.
@@ -59,7 +61,12 @@ def _on_journal(verb: Verb, arguments: argparse.Namespace) -> int:
     if not (folder / FILE_NAME).exists():
         print(f"lmg-offline: there is no journal in {folder}; name its folder with --data-dir", file=sys.stderr)
         return 3
-    with Client("", data_dir=folder, sync=False) as client:
+    journal = Journal.open(folder, SystemClock(), durable=True)
+    bounds = journal.bounds  # those of the app, which stay as they are
+    journal.close()
+    with Client(
+        "", data_dir=folder, sync=False, max_entries=bounds.max_entries, max_bytes=bounds.max_bytes
+    ) as client:
         return verb(client, arguments)
 
 
@@ -79,6 +86,8 @@ def run_status(client: Client, arguments: argparse.Namespace) -> int:
             ("parked", status.parked),
             ("dead letters", status.dead_letters),
             ("oldest entry", age),
+            ("on disk", f"{status.journal_bytes:,} of {_most(status.max_bytes)} bytes"),
+            ("room for", f"{_most(status.max_entries)} entries"),
             ("last synced", status.last_synced_at),
             ("dialect", status.dialect),
             ("suspended", status.suspended),
@@ -88,6 +97,10 @@ def run_status(client: Client, arguments: argparse.Namespace) -> int:
     for sentence in explained:
         print_wrapped(sentence, "  ")
     return 0
+
+
+def _most(bound: int | None) -> str:
+    return "any number of" if bound is None else f"at most {bound:,}"
 
 
 def run_audit(client: Client, arguments: argparse.Namespace) -> int:

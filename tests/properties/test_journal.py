@@ -1,4 +1,4 @@
-"""The journal in any order of threads, processes, crashes, answers and moves: each number has one fate, order is kept."""
+"""The journal in any order of threads, processes, crashes, answers and moves: one fate a number, order kept."""
 
 from __future__ import annotations
 
@@ -190,7 +190,8 @@ class JournalMachine(RuleBasedStateMachine):
         for first, last in read("SELECT first_position, last_position FROM ledger"):
             named += range(first, last + 1)
         assert len(named) == len(set(named))
-        for lane_id, last, acked, count in read("SELECT lane_id, last_position, acked_position, acked_count FROM lanes"):
+        lanes = "SELECT lane_id, last_position, acked_position, acked_count FROM lanes"
+        for lane_id, last, acked, count in read(lanes):
             mine = {each & SEQ_MASK for each in named if each >> LANE_SHIFT == lane_id}
             newest = max([last & SEQ_MASK, *mine])
             others = set(range(1, newest + 1)) - mine

@@ -1,0 +1,91 @@
+"""
+What a journal owes when nobody calls it: one thread a process comes back for it, within a second.
+
+A thread of its own rather than the sync's, because there may be no sync; one for
+all journals, because apps open many clients. It is a daemon: it never holds up
+the end of the process, and what it would have done then is done at the next opening.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+from .._support.log import log
+
+# Less than a second, so that a slow disk has time to do it within one.
+PAUSE_S = 0.8
+
+
+class Owing(Protocol):
+    """Something that is come back for."""
+
+    def settle(self) -> float | None:
+        """Do what is owed; return in how many seconds to come back, None when nothing is left."""
+        ...
+
+
+class Upkeep:
+    """Comes back for what is owed. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a forked child: begin without thread and debts. What was owed before is the parent's."""
+        # _changed guards _due and _thread. Nothing slow happens while it is held.
+        self._changed = threading.Condition()
+        self._due: dict[Owing, float] = {}
+        self._failing: set[Owing] = set()  # used by the thread alone: each fault is logged once
+        self._thread: threading.Thread | None = None
+
+    def owe(self, owing: Owing, in_s: float = PAUSE_S) -> None:
+        """Come back for `owing` in so many seconds, or sooner if that was asked for already."""
+        with self._changed:
+            at = time.monotonic() + in_s
+            self._due[owing] = min(at, self._due.get(owing, at))
+            self._changed.notify_all()
+            if self._thread is not None and self._thread.is_alive():
+                return
+            thread = self._thread = threading.Thread(target=self._loop, name="lmg-offline.upkeep", daemon=True)
+            try:
+                thread.start()
+                return
+            except RuntimeError:  # the interpreter is shutting down: there is no later
+                self._thread = None
+                del self._due[owing]
+        self._settle(owing)
+
+    def drop(self, owing: Owing) -> None:
+        """Do not come back for it."""
+        with self._changed:
+            self._due.pop(owing, None)
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                due = [owing for owing, at in self._due.items() if at <= now]
+                if not due:
+                    self._changed.wait(min(self._due.values()) - now if self._due else None)
+                for owing in due:
+                    del self._due[owing]
+            for owing in due:
+                again_s = self._settle(owing)
+                if again_s is not None:
+                    self.owe(owing, again_s)
+
+    def _settle(self, owing: Owing) -> float | None:
+        try:
+            again_s = owing.settle()
+            self._failing.discard(owing)
+        except Exception as error:  # the app's own calls meet the same fault, and are told; here it is tried again
+            if owing not in self._failing:
+                log.warning("journal upkeep failed", extra={"error": type(error).__name__})
+            self._failing.add(owing)
+            again_s = PAUSE_S
+        return again_s
+
+
+upkeep = Upkeep()
