@@ -6,7 +6,7 @@ import atexit
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 
@@ -14,6 +14,7 @@ from ._core.explain import LaneFacts, SyncFacts, explain
 from ._journal import location
 from ._journal.desk import Audit, Desk
 from ._journal.journal import Journal
+from ._journal.marks import Marks
 from ._journal.outbox import Outbox
 from ._journal.readcache import ReadCache
 from ._support.clock import Clock, SystemClock, utc_from_ms
@@ -40,13 +41,6 @@ from .user import User
 EXIT_TIMEOUT_S = 1.0
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
-
-# For each lane that matters: its first (ASC) or last (DESC) queued entry, and why it is parked.
-_ENDS = (
-    "SELECT l.lane_id, (SELECT e.position FROM entries e WHERE e.position BETWEEN l.lane_id << 32"
-    " AND (l.lane_id << 32) + 4294967295 ORDER BY e.position {} LIMIT 1), l.parked_code"
-    " FROM lanes l WHERE l.drained = 0"
-)
 
 
 class Client:
@@ -235,17 +229,17 @@ class Client:
         """
         self._check_open()
         store = self._journal.store
-        marks = {row[0]: row[1] for row in store.read(_ENDS.format("DESC")) if row[1] is not None}
+        marks = Marks(store)
         deadline = None if timeout is None else time.monotonic() + timeout
         hurried_at = -HURRY_EVERY_S
         while True:
             seen = store.writes
-            waiting = self._still_waiting(marks)
-            if waiting is not None:
-                return waiting
+            left = marks.left()
+            if not left or None not in left:
+                return not left
             now = time.monotonic()
-            left = FLUSH_POLL_S if deadline is None else deadline - now
-            if left <= 0 or self._runner is None or self._thread is None:
+            left_s = FLUSH_POLL_S if deadline is None else deadline - now
+            if left_s <= 0 or self._runner is None or self._thread is None:
                 return False
             view = self._runner.view()
             if view.suspended_code is not None:
@@ -254,15 +248,7 @@ class Client:
                 hurried_at = now
                 self._runner.hurry()
                 self._thread.wake()
-            store.wait_for_write(seen, min(left, FLUSH_POLL_S))
-
-    def _still_waiting(self, marks: Mapping[int, int]) -> bool | None:
-        """Return flush's answer, or None while something can still be sent."""
-        found = self._journal.store.read(_ENDS.format("ASC"))
-        left = [parked for lane_id, head, parked in found if head is not None and head <= marks.get(lane_id, 0)]
-        if not left:
-            return True
-        return False if all(parked is not None for parked in left) else None
+            store.wait_for_write(seen, min(left_s, FLUSH_POLL_S))
 
     def status(self) -> Status:
         """Return what is queued and what the sync is doing."""

@@ -20,7 +20,7 @@ from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
 from .tables import LANE_SHIFT, lmg_sessions, metadata
 
-VERSION = 2
+VERSION = 3
 
 
 def create(path: Path, clock: Clock) -> None:
@@ -110,4 +110,11 @@ def _to_2(connection: Connection) -> None:
     lmg_sessions.create(connection)
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {2: _to_2}
+def _to_3(connection: Connection) -> None:
+    """The device's last exchange, and where entries went that were moved or retried."""
+    connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_seq INTEGER NOT NULL DEFAULT 0")
+    connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_id TEXT")
+    connection.exec_driver_sql("ALTER TABLE ledger ADD COLUMN moved_to INTEGER")
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}

@@ -50,6 +50,11 @@ class LaneRow:
         )
 
     @property
+    def is_claimed(self) -> bool:
+        """The platform has taken an identify of this lane: it knows the session as the user's."""
+        return self.claimed_position is not None and self.user_id is not None
+
+    @property
     def acked_seq(self) -> int:
         """Number of the last acknowledged entry in its lane, 0 for none."""
         return self.acked_position & SEQ_MASK

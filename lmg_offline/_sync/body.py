@@ -15,7 +15,8 @@ def replay_body(device: DeviceIdentity, batches: list[LaneBatch], now: Now) -> b
 
     Source: docs/protocol.md, section 2.
     """
-    who = encode({"id": device.device_id, "secret": device.secret, "sent_at": now.wall_ms})
+    exchange = {"seq": device.exchange_seq, "id": device.exchange_id}
+    who = encode({"id": device.device_id, "secret": device.secret, "sent_at": now.wall_ms, "exchange": exchange})
     lanes = ",".join(_lane(batch, now) for batch in batches)
     text = f'{{"query":{encode(DOCUMENT)},"variables":{{"device":{who},"lanes":[{lanes}]}}}}'
     return text.encode("utf-8")
@@ -25,9 +26,11 @@ def _lane(batch: LaneBatch, now: Now) -> str:
     lane = batch.lane
     after = encode({"seq": lane.acked_seq, "id": lane.acked_id})
     entries = ",".join(_entry(entry, now) for entry in batch.entries)
+    known = {"user_id": lane.user_id, "verified": lane.state == "verified"}
+    identity = f'"identity":{encode(known)},' if lane.is_claimed else ""
     return (
         f'{{"session_id":{encode(lane.session_id)},"after":{after},"token":{encode(batch.token)},'
-        f'"entries":[{entries}]}}'
+        f'{identity}"entries":[{entries}]}}'
     )
 
 

@@ -82,7 +82,8 @@ class ReplayDialect:
             for result in results
             if result.lane_id not in forked
         ]
-        recorded = parts.outbox.record(results, now_ms=parts.clock.wall_ms())
+        recorded = parts.outbox.record(results, now_ms=parts.clock.wall_ms(), is_exchange=True)
+        self._reclaim(batches, reply)
         self._learn(reply)
         if forked:
             self._fork(forked, "this journal is a copy of one that is in use")
@@ -91,6 +92,16 @@ class ReplayDialect:
             parts.progress.ended(Done(), reached=True, synced=True, settings=reply.settings)
         self._tell_of_values(reply)
         parts.outcomes.tell(lanes, results, recorded)
+
+    def _reclaim(self, batches: list[LaneBatch], reply: Reply) -> None:
+        """A server that does not take our word for whose a lane is must be told by an entry of a new one."""
+        lane_ids = [
+            batch.lane.lane_id
+            for batch, lane in zip(batches, reply.lanes, strict=True)
+            if lane.restored and lane.status == "ok" and lane.state == "anonymous" and batch.lane.is_claimed
+        ]
+        if lane_ids:
+            self._parts.outbox.move(lane_ids, now_ms=self._parts.clock.wall_ms())
 
     def _fork(self, lane_ids: list[int], reason: str) -> None:
         """Go on as a new device; at once the first time, and with growing waits if that is refused too."""

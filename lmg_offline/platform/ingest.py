@@ -20,7 +20,7 @@ from lmg_offline.platform.batch import LaneState, Logged, Touched
 from lmg_offline.platform.effects import Applied, Effects, Outcome, Parked, Refused, Stamp
 from lmg_offline.platform.entry_log import log_entry
 from lmg_offline.platform.identity import key_hash
-from lmg_offline.platform.lanes import Apply, Fork, plan
+from lmg_offline.platform.lanes import Apply, Fork, next_exchange, plan
 from lmg_offline.platform.properties import Property
 from lmg_offline.platform.sessions import new_ingest_key, new_token
 from lmg_offline.platform.store import tables
@@ -35,7 +35,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 class DeviceRefused(Exception):
-    """The secret is not the one this device was first seen with."""
+    """The secret is not the one this device was first seen with, or another copy of it goes on. Holds a sentence."""
 
 
 def replay(
@@ -70,7 +70,7 @@ def replay(
         sdk: What the SDK calls itself.
 
     Raises:
-        DeviceRefused: The device's secret is wrong. Nothing was changed.
+        DeviceRefused: The device's secret is wrong, or it is a copy. Nothing was changed.
     """
     _bind_device(connection, property_.id, device, now_ms, sdk)
     effects = Effects(connection, property_, _touched(lanes), now_ms)
@@ -137,8 +137,8 @@ class _Request:
         self._effects.batch.changed_lanes.add(lane.session_id)
         refused = [found for entry in what.skipped if (found := self._repeated(entry)) is not None]
         conflicts: list[dict[str, Any]] = []
-        parked: Parked | None = None
-        for entry in what.fresh:
+        parked = self._establish(lane, what.fresh)
+        for entry in () if parked else what.fresh:
             outcome = self._handle(lane, entry)
             if isinstance(outcome, Parked):
                 parked = outcome
@@ -161,8 +161,26 @@ class _Request:
             "conflicts": conflicts,
             "code": parked and parked.code,
             "message": parked and parked.message,
-            "restored": what.restored,
+            "restored": what.restored and state.forgotten_key is None,
         }
+
+    def _establish(self, lane: Lane, fresh: tuple[Entry, ...]) -> Parked | Refused | None:
+        """
+        See to it that the session is whose the device says it was; else say why nothing can be applied.
+
+        By the session and not by its pair, because a lane that was parked for this comes back with the pair kept.
+        """
+        if lane.identity is None:
+            return None
+        before = self._state(lane)
+        at_ms = self._now_ms
+        if fresh:
+            at_ms = self._stamp(before, fresh[0], self._effects.batch.log.get(fresh[0].id)).at_ms
+        was = before.state
+        parked = self._effects.establish(lane.session_id, lane.identity, lane.token, at_ms)
+        if self._state(lane).state != was:
+            self._note("identity_restored", lane.session_id, {"after_seq": lane.after.seq})
+        return parked
 
     def _handle(self, lane: Lane, entry: Entry) -> Outcome:
         """Apply one entry and log it, unless the log has it already."""
@@ -265,7 +283,11 @@ class _Request:
 
 
 def _bind_device(connection: Connection, property_id: str, device: Device, now_ms: int, sdk: str | None) -> None:
-    """Check the device's secret; the first use binds it. Holds the device's row until the end."""
+    """
+    Check the device's secret, and that no copy of it went on; the first use binds it.
+
+    Holds the device's row until the end.
+    """
     table = tables.devices
     which = (table.c.property_id == property_id, table.c.device_id == device.id)
     hashed = key_hash(device.secret)
@@ -274,14 +296,21 @@ def _bind_device(connection: Connection, property_id: str, device: Device, now_m
         "clock_offset_s": (device.sent_at - now_ms) / 1000,
         "sdk": sdk and sdk[:_MAX_SDK],
     }
-    bound = connection.execute(select(table.c.secret_hash).where(*which).with_for_update()).scalar_one_or_none()
+    columns = (table.c.secret_hash, table.c.exchange_seq, table.c.exchange_id)
+    bound = connection.execute(select(*columns).where(*which).with_for_update()).one_or_none()
+    if bound is not None and not hmac.compare_digest(bound.secret_hash, hashed):
+        raise DeviceRefused("The device is known under another secret.")
+    if device.exchange is not None:
+        kept = None if bound is None or bound.exchange_seq is None else Position(bound.exchange_seq, bound.exchange_id)
+        expected = next_exchange(kept, device.exchange)
+        if expected is None:
+            raise DeviceRefused("Another copy of this device's journal has gone on under its id.")
+        seen |= {"exchange_seq": expected.seq, "exchange_id": expected.id}
     if bound is None:
         first = {"property_id": property_id, "device_id": device.id, "secret_hash": hashed}
         connection.execute(insert(table).values(**first, first_seen_at=now_ms, **seen))
-    elif hmac.compare_digest(bound, hashed):
-        connection.execute(update(table).where(*which).values(**seen))
     else:
-        raise DeviceRefused
+        connection.execute(update(table).where(*which).values(**seen))
 
 
 def _touched(lanes: list[Lane]) -> Touched:
@@ -289,7 +318,8 @@ def _touched(lanes: list[Lane]) -> Touched:
     return Touched(
         session_ids=[lane.session_id for lane in lanes],
         entry_ids=[entry.id for entry in entries],
-        user_ids=_named(entries, "user_id", {Kind.IDENTIFY.value, Kind.FORGET.value}, canonical.MAX_BYTES),
+        user_ids=_named(entries, "user_id", {Kind.IDENTIFY.value, Kind.FORGET.value}, canonical.MAX_BYTES)
+        | {lane.identity.user_id for lane in lanes if lane.identity is not None},
         offer_ids=_named(entries, "offer_id", {Kind.BOOKMARK.value, Kind.UNBOOKMARK.value}, MAX_ID),
     )
 
