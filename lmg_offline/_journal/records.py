@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from .._core.ages import Made
 from .tables import LANE_SHIFT, SEQ_MASK
 
 
@@ -72,6 +73,11 @@ class EntryRow:
     boot_id: str
     since_boot_ms: int
     digest: bytes = field(repr=False)
+
+    @property
+    def made(self) -> Made:
+        """The device's clocks when it was made."""
+        return Made(self.made_at, self.boot_id, self.since_boot_ms)
 
     @property
     def lane_id(self) -> int:

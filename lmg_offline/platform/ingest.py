@@ -29,6 +29,8 @@ from lmg_offline.protocol.entries import MAX_ID, Kind, check_payload
 from lmg_offline.protocol.replay import FORKED, INVALID_PAYLOAD, OK, PARKED, PROTOCOL, UNKNOWN_KIND
 from lmg_offline.protocol.values import START, Device, Entry, Lane, Position
 
+# A device whose clock is further off than this is not believed when it dates an entry by that clock.
+CLOCK_TOLERANCE_MS = 10 * 60 * 1000
 _MAX_MESSAGE = 500
 _MAX_SDK = 128
 _KINDS = {kind.value: kind for kind in Kind}
@@ -237,9 +239,11 @@ class _Request:
         if logged is not None:
             return Stamp(entry.id, entry.seq, logged.occurred_at, retried=True)
         before = state.last_entry_at or 0
-        at_ms = before if entry.age_ms is None else self._now_ms - entry.age_ms
+        is_clock_right = abs(self._device.sent_at - self._now_ms) <= CLOCK_TOLERANCE_MS
+        age_ms = None if entry.by_clock and not is_clock_right else entry.age_ms
+        at_ms = before if age_ms is None else self._now_ms - age_ms
         at_ms = min(max(at_ms, before), self._now_ms)
-        return Stamp(entry.id, entry.seq, at_ms, uncertain=entry.age_ms is None)
+        return Stamp(entry.id, entry.seq, at_ms, uncertain=age_ms is None)
 
     def _log(self, lane: Lane, entry: Entry, stamp: Stamp, outcome: Applied | Refused) -> None:
         state = self._state(lane)

@@ -67,6 +67,8 @@ class Entry:
         age_ms: How long before `sent_at` it was made; None when the device can't know.
 
         payload: Not checked yet, of any JSON type: see `entries.check_payload`.
+
+        by_clock: The age is the difference of two readings of the device's wall clock.
     """
 
     seq: int
@@ -75,6 +77,7 @@ class Entry:
     made_at: int
     age_ms: int | None
     payload: object
+    by_clock: bool = False
 
     def __repr__(self) -> str:
         return f"Entry(seq={self.seq}, id={self.id!r}, kind={self.kind!r})"
