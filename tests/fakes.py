@@ -229,8 +229,9 @@ class Rig:
         token_provider: TokenProvider | None = None,
         lmg: LmgSettings | None = None,
         endpoint: str = "http://platform.test",
+        clock: Any = None,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.platform = platform or MemoryPlatform(clock=self.clock)
         self.journal = Journal.open(folder, self.clock, durable=False)
         self.outbox = Outbox(self.journal)
