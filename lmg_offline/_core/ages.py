@@ -34,6 +34,12 @@ class Now:
     since_boot_ms: int
     booted_at: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def server_ms(self) -> int | None:
+        """The platform's time now, as this boot's place on its time line has it; None when that is not known."""
+        here = self.booted_at.get(self.boot_id)
+        return None if here is None else here + self.since_boot_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -64,9 +70,9 @@ def age(made: Made, now: Now) -> Age:
     """Return the age of one entry, seen by itself."""
     if made.boot_id == now.boot_id:
         return Age(max(0, now.since_boot_ms - made.since_boot_ms))
-    then, here = now.booted_at.get(made.boot_id), now.booted_at.get(now.boot_id)
-    if then is not None and here is not None:
-        return Age(max(0, here + now.since_boot_ms - then - made.since_boot_ms))
+    then, server_ms = now.booted_at.get(made.boot_id), now.server_ms
+    if then is not None and server_ms is not None:
+        return Age(max(0, server_ms - then - made.since_boot_ms))
     if made.at_ms < EARLIEST_PLAUSIBLE_MS or now.wall_ms < EARLIEST_PLAUSIBLE_MS or made.at_ms > now.wall_ms:
         return Age(None)
     # Made in an earlier boot, so before this one began, whatever the clock says.

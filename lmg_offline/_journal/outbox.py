@@ -398,17 +398,21 @@ class Outbox:
         self._store.run(apply)
 
     def learn_boot(self, boot_id: str, booted_at: int) -> None:
-        """Keep when this boot began on the platform's time line, for entries sent after the next one."""
+        """Keep when this boot began on the platform's time line, unless that is known: one boot has one beginning."""
         self._store.run(
             lambda connection: (
                 connection.exec_driver_sql(
                     "INSERT INTO boots (boot_id, booted_at) VALUES (?, ?)"
-                    " ON CONFLICT (boot_id) DO UPDATE SET booted_at = excluded.booted_at",
+                    " ON CONFLICT (boot_id) DO NOTHING",
                     (boot_id, booted_at),
                 ).rowcount
             ),
             single=True,
         )
+
+    def drop_boots(self) -> None:
+        """Forget when boots began: that was by the clock of another endpoint."""
+        self._store.run(lambda connection: connection.exec_driver_sql("DELETE FROM boots").rowcount)
 
     def boots(self) -> dict[str, int]:
         """Return when each known boot began, in milliseconds since 1970 UTC, by boot id."""

@@ -15,8 +15,15 @@ def replay_body(device: DeviceIdentity, batches: list[LaneBatch], now: Now) -> b
 
     Source: docs/protocol.md, section 2.
     """
-    exchange = {"seq": device.exchange_seq, "id": device.exchange_id}
-    who = encode({"id": device.device_id, "secret": device.secret, "sent_at": now.wall_ms, "exchange": exchange})
+    who = encode(
+        {
+            "id": device.device_id,
+            "secret": device.secret,
+            "sent_at": now.wall_ms,
+            "server_at": now.server_ms,
+            "exchange": {"seq": device.exchange_seq, "id": device.exchange_id},
+        }
+    )
     lanes = ",".join(_lane(batch, now) for batch in batches)
     text = f'{{"query":{encode(DOCUMENT)},"variables":{{"device":{who},"lanes":[{lanes}]}}}}'
     return text.encode("utf-8")

@@ -29,7 +29,6 @@ class ReplayDialect:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._known_boot: str | None = None
         self._forks = 0
 
     def ask(self, batches: list[LaneBatch]) -> None:
@@ -42,7 +41,14 @@ class ReplayDialect:
         self._exchange([replace(batch, entries=()) for batch in batches], if_not_spoken=LMG)
 
     def send(self, batches: list[LaneBatch]) -> None:
-        """Send one replay and settle what comes back; an endpoint that suddenly does not know it is asked anew."""
+        """
+        Send one replay and settle what comes back; an endpoint that suddenly does not know it is asked anew.
+
+        The first one of a boot is without entries: its reply puts the boot on the platform's
+        time line, by which entries of earlier boots are dated better than by any wall clock.
+        """
+        if self._parts.now().server_ms is None:
+            batches = [replace(batch, entries=()) for batch in batches]
         self._exchange(batches, if_not_spoken=None)
 
     def _exchange(self, batches: list[LaneBatch], if_not_spoken: str | None) -> None:
@@ -184,9 +190,7 @@ class ReplayDialect:
                 self._parts.events.emit("restored", session_id=lane.session_id)
 
     def _learn(self, reply: Reply) -> None:
-        """Fix this boot on the platform's time line, once."""
+        """Fix this boot on the platform's time line, once, so that everything of it is dated alike."""
         clock = self._parts.clock
-        boot_id = clock.boot_id()
-        if self._known_boot != boot_id:
-            self._parts.outbox.learn_boot(boot_id, reply.time - clock.since_boot_ms())
-            self._known_boot = boot_id
+        if self._parts.now().server_ms is None:
+            self._parts.outbox.learn_boot(clock.boot_id(), reply.time - clock.since_boot_ms())

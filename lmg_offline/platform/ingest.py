@@ -31,6 +31,8 @@ from lmg_offline.protocol.values import START, Device, Entry, Lane, Position
 
 # A device whose clock is further off than this is not believed when it dates an entry by that clock.
 CLOCK_TOLERANCE_MS = 10 * 60 * 1000
+# Two deadlines of the SDK's requests: the way of this one, and of the reply by which the device reckons.
+LONGEST_WAY_MS = 60 * 1000
 _MAX_MESSAGE = 500
 _MAX_SDK = 128
 _KINDS = {kind.value: kind for kind in Kind}
@@ -105,6 +107,7 @@ class _Request:
         self._device = device
         self._now_ms = now_ms
         self._session_ttl_s = session_ttl_s
+        self._sent_at = _sent_at(device, now_ms)
 
     def replay_lane(self, lane: Lane) -> dict[str, Any]:
         """Apply one lane as far as it goes, and return its reply."""
@@ -241,7 +244,7 @@ class _Request:
         before = state.last_entry_at or 0
         is_clock_right = abs(self._device.sent_at - self._now_ms) <= CLOCK_TOLERANCE_MS
         age_ms = None if entry.by_clock and not is_clock_right else entry.age_ms
-        at_ms = before if age_ms is None else self._now_ms - age_ms
+        at_ms = before if age_ms is None else self._sent_at - age_ms
         at_ms = min(max(at_ms, before), self._now_ms)
         return Stamp(entry.id, entry.seq, at_ms, uncertain=age_ms is None)
 
@@ -284,6 +287,17 @@ class _Request:
                 "details": dict(details),
             }
         )
+
+
+def _sent_at(device: Device, now_ms: int) -> int:
+    """
+    Return when the request was sent, by our clock.
+
+    As the device reckons it, if that can be: all that it makes in one boot is then
+    dated alike, whatever the request is under way. Else the moment of its arrival.
+    """
+    reckoned = now_ms if device.server_at is None else device.server_at
+    return reckoned if 0 <= now_ms - reckoned <= LONGEST_WAY_MS else now_ms
 
 
 def _bind_device(connection: Connection, property_id: str, device: Device, now_ms: int, sdk: str | None) -> None:

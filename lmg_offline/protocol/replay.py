@@ -222,6 +222,7 @@ class _Device(_Open):
     secret = fields.Text(longest=_MAX_SECRET, required=True)
     sent_at = fields.Integer(required=True)
     exchange = fields.Checked(_position, allow_none=True, load_default=None)
+    server_at = fields.Integer(allow_none=True, load_default=None)
 
 
 class _Entry(_Open):

@@ -31,12 +31,16 @@ class Device:
         exchange: The last replay whose reply the device has recorded: how many
             there were, and an id that it made for that one. None from an SDK
             that does not say.
+
+        server_at: The server's clock at sending, as the device reckons it from
+            an earlier reply; None when it can't.
     """
 
     id: str
     secret: str
     sent_at: int
     exchange: Position | None = None
+    server_at: int | None = None
 
     def __repr__(self) -> str:
         return f"Device(id={self.id!r}, sent_at={self.sent_at})"

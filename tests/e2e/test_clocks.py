@@ -19,7 +19,6 @@ from tests.fakes import Rig
 from tests.simulation import YEAR_MS, SimulatedPlatform, Site, WrongClock, site
 
 WAY_MS = 3000
-WAYS_MS = 3 * WAY_MS  # of the request, and of the two replies that fixed two boots
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 
 _folders = itertools.count()
@@ -34,9 +33,10 @@ def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @dataclass
 class Truth:
-    """What is true of one entry: when it was made, and how far the wall clock was off then."""
+    """What is true of one entry: when it was made, in which boot, and how far the wall clock was off then."""
 
     at_ms: int
+    boot_id: str
     wall_off_ms: int
 
 
@@ -53,7 +53,7 @@ class Machine:
     def write(self) -> None:
         """Write one entry."""
         entry_id = self.rig.update(n=len(self.truths)).split(".", 2)[2]
-        self.truths[entry_id] = Truth(self.platform.world.now_ms, self.clock.wall_off_ms)
+        self.truths[entry_id] = Truth(self.platform.world.now_ms, self.clock.boot_id(), self.clock.wall_off_ms)
 
     def do(self, what: str, much: Any) -> None:
         """Do one thing of a story."""
@@ -134,21 +134,24 @@ def test_time_is_right_or_in_doubt(
 
     rows = told(platform)
     assert set(machine.truths) == {row["entry_id"] for row in rows}
+    off_by_boot: dict[str, set[int]] = {}
     for _, lane in itertools.groupby(rows, lambda row: row["session_id"]):
-        check_lane(machine, list(lane))
+        check_lane(machine, list(lane), off_by_boot)
+    assert all(len(offs) == 1 for offs in off_by_boot.values())  # so that no two lanes of a boot are out of order
 
 
-def check_lane(machine: Machine, lane: list[dict[str, Any]]) -> None:
-    """Hold what the platform says of one lane against the truth."""
+def check_lane(machine: Machine, lane: list[dict[str, Any]], off_by_boot: dict[str, set[int]]) -> None:
+    """Hold what the platform says of one lane against the truth; note by how much sure times are off."""
     assert [row["occurred_at"] for row in lane] == sorted(row["occurred_at"] for row in lane)
     ahead_ms = 0  # the most that a clock which was wrong when it dated an entry has made of it
     for row in lane:
         truth, sent = machine.truths[row["entry_id"]], machine.platform.sent[row["entry_id"]]
         late_ms = row["occurred_at"] - truth.at_ms
         if row["uncertain"]:
-            assert late_ms <= WAYS_MS + ahead_ms
+            assert late_ms <= ahead_ms
         elif sent.by_clock:
             ahead_ms = max(ahead_ms, truth.wall_off_ms + CLOCK_TOLERANCE_MS)
-            assert -WAYS_MS - max(0, -truth.wall_off_ms) - CLOCK_TOLERANCE_MS <= late_ms <= WAYS_MS + ahead_ms
+            assert -WAY_MS - max(0, -truth.wall_off_ms) - CLOCK_TOLERANCE_MS <= late_ms <= ahead_ms
         else:
-            assert -WAYS_MS <= late_ms <= WAYS_MS
+            off_by_boot.setdefault(truth.boot_id, set()).add(late_ms)
+            assert -WAY_MS <= late_ms <= 0

@@ -139,11 +139,17 @@ class Kiosk:
     secret: str = field(default="s3cret", repr=False)
 
     def send(
-        self, *lanes: dict[str, Any], clock_ahead_ms: int = 0, exchange: tuple[int, str | None] | None = None
+        self,
+        *lanes: dict[str, Any],
+        clock_ahead_ms: int = 0,
+        exchange: tuple[int, str | None] | None = None,
+        reckoned_ago_ms: int | None = None,
     ) -> Response:
         """Send lanes and return the HTTP answer."""
         sent_at = time.time_ns() // 1_000_000 + clock_ahead_ms
         device: dict[str, Any] = {"id": self.device_id, "secret": self.secret, "sent_at": sent_at}
+        if reckoned_ago_ms is not None:
+            device["server_at"] = time.time_ns() // 1_000_000 - reckoned_ago_ms
         if exchange is not None:
             device["exchange"] = {"seq": exchange[0], "id": exchange[1]}
         return self.site.post("/graph/auth", {"query": DOCUMENT, "variables": {"device": device, "lanes": list(lanes)}})

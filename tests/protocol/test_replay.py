@@ -78,7 +78,7 @@ def test_the_example_of_a_request_is_read() -> None:
     device, lanes = load_request(DEVICE, [LANE])
 
     exchange = Position(17, DEVICE["exchange"]["id"])
-    assert Device(DEVICE["id"], DEVICE["secret"], 1790000000000, exchange) == device
+    assert Device(DEVICE["id"], DEVICE["secret"], 1790000000000, exchange, 1790000000100) == device
     assert Identity("user-1", verified=True) == lanes[0].identity
     assert Position(41, LANE["after"]["id"]) == lanes[0].after
     assert LANE["token"] == lanes[0].token
