@@ -144,7 +144,7 @@ def check_lane(machine: Machine, lane: list[dict[str, Any]], off_by_boot: dict[s
     """Hold what the platform says of one lane against the truth; note by how much sure times are off."""
     assert [row["occurred_at"] for row in lane] == sorted(row["occurred_at"] for row in lane)
     ahead_ms = 0  # the most that a clock which was wrong when it dated an entry has made of it
-    for row in lane:
+    for before, row in zip([None, *lane], lane, strict=False):
         truth, sent = machine.truths[row["entry_id"]], machine.platform.sent[row["entry_id"]]
         late_ms = row["occurred_at"] - truth.at_ms
         if row["uncertain"]:
@@ -153,5 +153,6 @@ def check_lane(machine: Machine, lane: list[dict[str, Any]], off_by_boot: dict[s
             ahead_ms = max(ahead_ms, truth.wall_off_ms + CLOCK_TOLERANCE_MS)
             assert -WAY_MS - max(0, -truth.wall_off_ms) - CLOCK_TOLERANCE_MS <= late_ms <= ahead_ms
         else:
-            off_by_boot.setdefault(truth.boot_id, set()).add(late_ms)
             assert -WAY_MS <= late_ms <= 0
+            if before is None or row["occurred_at"] > before["occurred_at"]:  # not raised to the one before
+                off_by_boot.setdefault(truth.boot_id, set()).add(late_ms)
