@@ -122,6 +122,11 @@ class Visits:
         number = self._next()
         self._promise(self.client.activity.track("seen", {"n": number}).id, "track", number)
 
+    def bookmark(self, saved: bool) -> None:
+        """Save or drop the offer that there is."""
+        call = self.client.offer.bookmark if saved else self.client.offer.unbookmark
+        self._promise(call("offer-1").id, "bookmark", self._next())
+
     def drain(self, within_s: float = DRAIN_WITHIN_S) -> bool:
         """Wait until everything that can go is gone; say whether it is."""
         deadline = time.monotonic() + within_s
