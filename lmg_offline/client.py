@@ -14,6 +14,7 @@ from ._core.explain import LaneFacts, SyncFacts, explain
 from ._journal import location
 from ._journal.desk import Audit, Desk
 from ._journal.journal import Journal
+from ._journal.marks import Marks
 from ._journal.outbox import Outbox
 from ._journal.readcache import ReadCache
 from ._support.clock import Clock, SystemClock, utc_from_ms
@@ -40,17 +41,6 @@ from .user import User
 EXIT_TIMEOUT_S = 1.0
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
-
-_IN_LANE = "e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
-# For each lane that matters its last queued entry; for one lane its first, and why it is parked.
-_LAST_QUEUED = (
-    f"SELECT l.lane_id, (SELECT e.position FROM entries e WHERE {_IN_LANE} ORDER BY e.position DESC LIMIT 1)"
-    " FROM lanes l WHERE l.drained = 0"
-)
-_FIRST_QUEUED = (
-    f"SELECT (SELECT e.position FROM entries e WHERE {_IN_LANE} ORDER BY e.position LIMIT 1), l.parked_code"
-    " FROM lanes l WHERE l.lane_id = ?"
-)
 
 
 class Client:
@@ -257,17 +247,17 @@ class Client:
         """
         self._check_open()
         store = self._journal.store
-        marks = {row[0]: row[1] for row in store.read(_LAST_QUEUED) if row[1] is not None}
+        marks = Marks(store)
         deadline = None if timeout is None else time.monotonic() + timeout
         hurried_at = -HURRY_EVERY_S
         while True:
             seen = store.writes
-            waiting = self._still_waiting(marks)
-            if waiting is not None:
-                return waiting
+            left = marks.left()
+            if not left or None not in left:
+                return not left
             now = time.monotonic()
-            left = FLUSH_POLL_S if deadline is None else deadline - now
-            if left <= 0 or self._runner is None or self._thread is None:
+            left_s = FLUSH_POLL_S if deadline is None else deadline - now
+            if left_s <= 0 or self._runner is None or self._thread is None:
                 return False
             view = self._runner.view()
             if view.suspended_code is not None:
@@ -276,20 +266,7 @@ class Client:
                 hurried_at = now
                 self._runner.hurry()
                 self._thread.wake()
-            store.wait_for_write(seen, min(left, FLUSH_POLL_S))
-
-    def _still_waiting(self, marks: dict[int, int]) -> bool | None:
-        """Return flush's answer, or None while something can still be sent; lanes that are through leave `marks`."""
-        is_parked_left = False
-        for lane_id, last in list(marks.items()):
-            head, parked = self._journal.store.read(_FIRST_QUEUED, (lane_id,))[0]
-            if head is None or head > last:
-                del marks[lane_id]
-            elif parked is None:
-                return None
-            else:
-                is_parked_left = True
-        return not is_parked_left
+            store.wait_for_write(seen, min(left_s, FLUSH_POLL_S))
 
     def status(self) -> Status:
         """Return what is queued and what the sync is doing."""

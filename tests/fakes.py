@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from lmg_offline._sync.events import Events
 from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
 from lmg_offline._sync.tokens import TokenProvider
-from lmg_offline._transport.port import QueryOutcome, Replayed, ReplayOutcome
+from lmg_offline._transport.port import DeviceRefused, QueryOutcome, Replayed, ReplayOutcome
 from lmg_offline.config import LmgSettings
 from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
@@ -76,17 +77,21 @@ class MemoryPlatform:
         faults: Outcomes to give instead of handling, first come first served.
 
         lose_reply: Handle the request, then answer Retry, so many times.
+
+        takes_identity: False for a server that does not read a lane's `identity`.
     """
 
     good_tokens: dict[str, str] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
     faults: list[ReplayOutcome] = field(default_factory=list)
     lose_reply: int = 0
+    takes_identity: bool = True
     refuse: Callable[[dict[str, Any]], str | None] = lambda entry: None
     lanes: dict[str, MemoryLane] = field(default_factory=dict)
     log: list[tuple[str, int, str, str, str | None]] = field(default_factory=list)
     seen: dict[str, str | None] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    exchanges: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     clock: ManualClock = field(default_factory=ManualClock)
 
     def replay(self, body: bytes) -> ReplayOutcome:
@@ -95,6 +100,8 @@ class MemoryPlatform:
         self.requests.append(variables)
         if self.faults:
             return self.faults.pop(0)
+        if not self._goes_on(variables["device"]):
+            return DeviceRefused("another copy went on")
         lanes = [self._lane(variables["device"]["id"], lane) for lane in variables["lanes"]]
         if self.lose_reply:
             self.lose_reply -= 1
@@ -106,6 +113,24 @@ class MemoryPlatform:
             "lanes": lanes,
         }
         return Replayed(load_reply(reply))
+
+    def backup(self) -> MemoryPlatform:
+        """Return a copy of what is kept now."""
+        return copy.deepcopy(self)
+
+    def restore(self, backup: MemoryPlatform) -> None:
+        """Know what was known then, and nothing since."""
+        kept = copy.deepcopy(backup)
+        self.lanes, self.log, self.seen, self.exchanges = kept.lanes, kept.log, kept.seen, kept.exchanges
+
+    def _goes_on(self, device: dict[str, Any]) -> bool:
+        """Whether this device, and not another copy of it, is the one that goes on."""
+        sent = (device["exchange"]["seq"], device["exchange"]["id"])
+        kept = self.exchanges.get(device["id"])
+        if kept is None or sent[0] >= kept[0]:
+            self.exchanges[device["id"]] = (sent[0] + 1, sent[1])
+            return True
+        return sent == (kept[0] - 1, kept[1])
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """No content lives here."""
@@ -143,6 +168,9 @@ class MemoryPlatform:
                 if (code := self.seen[entry["id"]]) is not None:
                     reply["refused"].append({"seq": entry["seq"], "id": entry["id"], "code": code, "message": "no"})
             entries = entries[skipped:]
+        stop = self._establish(lane, sent)
+        if stop is not None:
+            return self._ended(reply, lane, status="parked", code=stop, message="not accepted")
         for entry in entries:
             if entry["id"] not in self.seen:
                 stop = self._apply(lane, sent, entry, reply)
@@ -151,6 +179,21 @@ class MemoryPlatform:
             lane.kept = (entry["seq"], entry["id"])
         return self._ended(reply, lane)
 
+    def _establish(self, lane: MemoryLane, sent: dict[str, Any]) -> str | None:
+        """Give a session back to whose it was; return the code of a token that does not prove it."""
+        known = sent.get("identity") if self.takes_identity else None
+        if known is None or (lane.user_id is not None and (lane.state == "verified" or not known["verified"])):
+            return None
+        code = self._judge(known["user_id"], sent["token"]) if known["verified"] else None
+        if code is None:
+            lane.user_id, lane.state = known["user_id"], "verified" if known["verified"] else "identified"
+        return code
+
+    def _judge(self, user_id: str, token: str | None) -> str | None:
+        if token in self.expired:
+            return "token_expired"
+        return "token_refused" if token is None or self.good_tokens.get(user_id) != token else None
+
     def _apply(
         self, lane: MemoryLane, sent: dict[str, Any], entry: dict[str, Any], reply: dict[str, Any]
     ) -> str | None:
@@ -158,10 +201,9 @@ class MemoryPlatform:
         if entry["kind"] == "identify" and code is None:
             user_id, token = entry["payload"]["user_id"], sent["token"]
             if entry["payload"]["verify"]:
-                if token in self.expired:
-                    return "token_expired"
-                if token is None or self.good_tokens.get(user_id) != token:
-                    return "token_refused"
+                refusal = self._judge(user_id, token)
+                if refusal is not None:
+                    return refusal
                 lane.state = "verified"
             elif lane.state == "anonymous":
                 lane.state = "identified"
@@ -190,8 +232,9 @@ class Rig:
         token_provider: TokenProvider | None = None,
         lmg: LmgSettings | None = None,
         endpoint: str = "http://platform.test",
+        clock: Any = None,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.platform = platform or MemoryPlatform(clock=self.clock)
         self.journal = Journal.open(folder, self.clock, durable=False)
         self.outbox = Outbox(self.journal)

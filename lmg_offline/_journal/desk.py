@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from .._support.clock import utc_from_ms
 from ..errors import ValidationError
 from .engine import rows, scalar
-from .journal import Journal, mark_drained, note_removed
+from .journal import Journal, follow, mark_drained, note_moved, note_removed
 from .records import digest_of
 from .tables import LANE_SHIFT, SEQ_MASK
 
@@ -209,7 +209,7 @@ class Desk:
                 (row[1], *row[4:7], digest_of(written.position, row[1], kind, row[4], body), written.position),
             )
             connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))
-            note_removed(connection, [position], "retried", self._store.clock.wall_ms())
+            note_moved(connection, {position: written.position}, "retried", self._store.clock.wall_ms())
             # It was sent before, and keeps its time: it takes no part in merging, and nor does what lies before it.
             connection.exec_driver_sql(
                 "UPDATE lanes SET drained = 0, sent_position = ? WHERE lane_id = ?", (written.position, lane_id)
@@ -271,7 +271,19 @@ class Desk:
             ValidationError: It is no receipt id, or not one of this journal.
         """
         position, entry_id = parse_receipt_id(receipt_id)
-        return self._store.read_with(lambda connection: self._state_of(connection, position, entry_id))
+        return self._store.read_with(
+            lambda connection: self._state_of(connection, follow(connection, position), entry_id)
+        )
+
+    def place(self, receipt_id: str) -> tuple[int, str]:
+        """
+        Return the key and the id under which a write is now: a retry or a move gives it another key.
+
+        Raises:
+            ValidationError: It is no receipt id.
+        """
+        position, entry_id = parse_receipt_id(receipt_id)
+        return self._store.read_with(lambda connection: follow(connection, position)), entry_id
 
     def _state_of(self, connection: Connection, position: int, entry_id: str) -> str:
         lane = rows(
@@ -288,10 +300,11 @@ class Desk:
             return "refused"
         reason = scalar(
             connection,
-            "SELECT reason FROM ledger WHERE first_position <= ? AND last_position >= ?"
-            " ORDER BY first_position DESC LIMIT 1",
+            "SELECT reason FROM (SELECT * FROM ledger WHERE first_position <= ? ORDER BY first_position DESC LIMIT 1)"
+            " WHERE last_position >= ?",
             (position, position),
         )
+        # Both from a journal of before version 3, which did not say where an entry went.
         if reason == "retried":
             return self._state_by_id(connection, position >> LANE_SHIFT, entry_id)
         if reason == "moved" and successor is not None:

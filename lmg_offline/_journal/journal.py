@@ -8,7 +8,7 @@ bounds, and on a full disk the ballast is there for them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -334,17 +334,42 @@ def _sendable_ids(connection: Connection, lane_id: int) -> list[str]:
 
 def note_removed(connection: Connection, positions: list[int], reason: str, at: int) -> None:
     """Name removed entries in the ledger, neighbours in one row."""
-    runs: list[list[int]] = []
-    for position in sorted(positions):
-        if runs and position == runs[-1][1] + 1:
-            runs[-1][1] = position
+    _note(connection, [(position, None) for position in sorted(positions)], reason, at)
+
+
+def note_moved(connection: Connection, moved: Mapping[int, int], reason: str, at: int) -> None:
+    """Name entries that have another key now, new by old, so that their receipts find them."""
+    _note(connection, sorted(moved.items()), reason, at)
+
+
+def _note(connection: Connection, places: Sequence[tuple[int, int | None]], reason: str, at: int) -> None:
+    """Write runs of neighbours, whose new keys, if they have any, are neighbours too."""
+    runs: list[list[Any]] = []
+    for old, new in places:
+        if runs and old == runs[-1][1] + 1 and (new is None or new == runs[-1][2] + old - runs[-1][0]):
+            runs[-1][1] = old
         else:
-            runs.append([position, position])
-    for first, last in runs:
+            runs.append([old, old, new])
+    for first, last, moved_to in runs:
         connection.exec_driver_sql(
-            "INSERT INTO ledger (first_position, last_position, entries, reason, at) VALUES (?, ?, ?, ?, ?)",
-            (first, last, last - first + 1, reason, at),
+            "INSERT INTO ledger (first_position, last_position, entries, reason, at, moved_to)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (first, last, last - first + 1, reason, at, moved_to),
         )
+
+
+def follow(connection: Connection, position: int) -> int:
+    """Return the key that an entry has now, however often it was moved or retried."""
+    while True:
+        found = rows(
+            connection,
+            "SELECT moved_to + ? - first_position FROM (SELECT * FROM ledger WHERE first_position <= ?"
+            " ORDER BY first_position DESC LIMIT 1) WHERE last_position >= ? AND moved_to IS NOT NULL",
+            (position, position, position),
+        )
+        if not found:
+            return position
+        position = int(found[0][0])
 
 
 def mark_drained(connection: Connection, lane_id: int) -> None:

@@ -102,7 +102,7 @@ def _fill(connection: Connection, clock: Clock) -> None:
 
 
 def _to_2(connection: Connection) -> None:
-    """Sessions of the LMG dialect; by lane what was taken, tried and sent; the bounds."""
+    """Sessions of the LMG dialect; by lane what was taken, tried and sent; bounds, exchanges, moves."""
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN claimed_position INTEGER")
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_position INTEGER")
     connection.exec_driver_sql("ALTER TABLE lanes ADD COLUMN tried_from TEXT")
@@ -118,6 +118,9 @@ def _to_2(connection: Connection) -> None:
     )
     connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN max_entries INTEGER DEFAULT {MAX_ENTRIES}")
     connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN max_bytes INTEGER DEFAULT {MAX_BYTES}")
+    connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_seq INTEGER NOT NULL DEFAULT 0")
+    connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_id TEXT")
+    connection.exec_driver_sql("ALTER TABLE ledger ADD COLUMN moved_to INTEGER")
     lanes_by_user.create(connection)
     lmg_sessions.create(connection)
 

@@ -16,16 +16,17 @@ from sqlalchemy import Connection
 
 from .._core.identity import AudienceState, Event, transition
 from .._core.profiles import change_of, fold
-from .._support.ids import new_id, new_secret
+from .._support.ids import new_id
 from ..errors import JournalFull
+from . import moves
 from .engine import rows, scalar
-from .journal import LANE_COLUMNS, Journal, mark_drained, note_removed
+from .journal import LANE_COLUMNS, Journal, mark_drained
+from .moves import ENTRY_COLUMNS
 from .parts import in_parts
-from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded, digest_of
+from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded
 from .tables import LANE_SHIFT, SEQ_MASK
 
 _LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
-ENTRY_COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 MAX_LANES = 200
 # What a request holds beside the bodies: for each entry its numbers and its id, for each lane its ids and token.
 ENTRY_BYTES = 256
@@ -41,10 +42,19 @@ _BATCH = (
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """Who this device is to the platform."""
+    """
+    Who this device is to the platform.
+
+    Attributes:
+        exchange_seq: How many replays of this device had a reply that was recorded.
+
+        exchange_id: What it called the last of them; None before the first.
+    """
 
     device_id: str
     secret: str = field(repr=False)
+    exchange_seq: int
+    exchange_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,10 @@ class Outbox:
         self._store = journal.store
 
     def device(self) -> DeviceIdentity:
-        """Return the device's id and secret."""
-        return DeviceIdentity(*self._store.read("SELECT device_id, secret FROM device")[0])
+        """Return the device's id and secret, and its last exchange."""
+        return DeviceIdentity(
+            *self._store.read("SELECT device_id, secret, exchange_seq, exchange_id FROM device")[0]
+        )
 
     def next_batch(
         self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int], max_lanes: int = MAX_LANES
@@ -120,9 +132,10 @@ class Outbox:
     def _lane_batch(self, connection: Connection, lane_id: int, found: list[EntryRow]) -> LaneBatch:
         lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
         token = None
-        if lane.user_id is not None and any(entry.kind == "identify" for entry in found):
+        may_be_asked = lane.is_claimed and lane.state == "verified"
+        if lane.user_id is not None and (may_be_asked or any(entry.kind == "identify" for entry in found)):
             token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
-        elif found and found[0].kind == "forget":
+        if token is None and found and found[0].kind == "forget":
             token = json.loads(found[0].body).get("token")  # it is kept nowhere else any more
         return LaneBatch(lane, token, tuple(found))
 
@@ -158,7 +171,7 @@ class Outbox:
         """Say whether the entry is queued under that key and id."""
         return bool(self._store.read("SELECT 1 FROM entries WHERE position = ? AND id = ?", (position, entry_id)))
 
-    def record(self, results: list[LaneResult], *, now_ms: int) -> Recorded:
+    def record(self, results: list[LaneResult], *, now_ms: int, is_exchange: bool = False) -> Recorded:
         """
         Record what became of a replay.
 
@@ -167,10 +180,17 @@ class Outbox:
         released; the current session is renewed if its identify was refused.
         On a disk too full for that, what there is room for, an entry or a few at
         a time: what was not recorded will be sent again.
+
+        Args:
+            is_exchange: The platform keeps count of this device's exchanges.
         """
 
         def apply(connection: Connection) -> Recorded:
             total = Recorded(0)
+            if is_exchange:
+                connection.exec_driver_sql(
+                    "UPDATE device SET exchange_seq = exchange_seq + 1, exchange_id = ?", (new_id(now_ms),)
+                )
             for result in results:
                 total = self._record_lane(connection, result, now_ms, total)
             return total
@@ -427,13 +447,6 @@ class Outbox:
             single=True,
         )
 
-    def claimed_lanes(self) -> list[int]:
-        """Return the lanes that still matter and that the platform has taken an identify of."""
-        found = self._store.read(
-            "SELECT lane_id FROM lanes WHERE drained = 0 AND claimed_position IS NOT NULL ORDER BY lane_id"
-        )
-        return [row[0] for row in found]
-
     def drop_session_token(self, lane_id: int) -> None:
         """The platform no longer takes the session's token: the next replay asks for a new one."""
         self._store.run(
@@ -447,105 +460,40 @@ class Outbox:
 
     def fork(self, lane_ids: list[int], *, now_ms: int) -> None:
         """
-        Go on as another device: this journal is a copy of one that is in use.
+        Go on with lanes that the platform says are another device's: this journal is, or was, a copy.
 
-        Atomic: a new device id and secret, and for each lane a new one that
-        begins with the identity of the old and goes on with its entries, their
-        ids and times kept. The old numbers are named in the ledger as moved.
+        Atomic: if need be a new device id and secret; for each lane a new one
+        that begins with the identity of the old and goes on with its entries,
+        their ids and times kept. The old numbers are named in the ledger as moved.
         """
+        self._store.run(lambda connection: moves.go_on(self._journal, connection, lane_ids, now_ms))
+
+    def move(self, lane_ids: list[int], *, now_ms: int) -> None:
+        """As `fork`, and this device stays who it is: the platform took these lanes for nobody's."""
 
         def apply(connection: Connection) -> None:
-            connection.exec_driver_sql(
-                "UPDATE device SET previous_device_id = device_id, device_id = ?, secret = ?",
-                (new_id(now_ms), new_secret()),
-            )
             for lane_id in lane_ids:
-                self._fork_lane(connection, lane_id, now_ms)
+                moves.move(self._journal, connection, lane_id, now_ms)
 
         self._store.run(apply, vital=True)
 
-    def _fork_lane(self, connection: Connection, lane_id: int, now: int) -> None:
-        lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
-        low = lane_id << LANE_SHIFT
-        found = [
-            EntryRow(*row)
-            for row in rows(
-                connection,
-                f"SELECT {ENTRY_COLUMNS} FROM entries WHERE position BETWEEN ? AND ? ORDER BY position",
-                (low, low + SEQ_MASK),
-            )
-        ]
-        current = scalar(connection, "SELECT current_lane FROM device") == lane_id
-        if not found and not current:
-            mark_drained(connection, lane_id)
-            return
-        new_lane = connection.exec_driver_sql(
-            "INSERT INTO lanes (session_id, user_id, state, opened_at, sealed_at, last_position, acked_position,"
-            " acked_count, drained, profile) SELECT ?, user_id, CASE state WHEN 'verified' THEN 'identified'"
-            " ELSE state END, opened_at, sealed_at, 0, 0, 0, 0, profile FROM lanes WHERE lane_id = ?",
-            (new_id(now), lane_id),
-        ).lastrowid
-        base = new_lane << LANE_SHIFT
-        connection.exec_driver_sql(
-            "UPDATE lanes SET last_position = ?, acked_position = ? WHERE lane_id = ?", (base, base, new_lane)
-        )
-        identify_position = None
-        begins_claimed = bool(found) and found[0].kind in ("identify", "forget")
-        delivered = lane.state == "verified" or not any(entry.kind == "identify" for entry in found)
-        if lane.user_id is not None and delivered and not begins_claimed:
-            verify = scalar(connection, "SELECT 1 FROM tokens WHERE user_id = ?", (lane.user_id,)) is not None
-            body = json.dumps({"user_id": lane.user_id, "verify": verify}, ensure_ascii=False)
-            identify_position = self._journal.put(connection, new_lane, "identify", body).position
-        sent_position = 0
-        for position, entry in enumerate(found, start=(identify_position or base) + 1):
-            if entry.position <= lane.sent_position:
-                sent_position = position
-            connection.exec_driver_sql(
-                f"INSERT INTO entries ({ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    position,
-                    entry.id,
-                    entry.kind,
-                    entry.body,
-                    entry.made_at,
-                    entry.boot_id,
-                    entry.since_boot_ms,
-                    digest_of(position, entry.id, entry.kind, entry.made_at, entry.body),
-                ),
-            )
-            if entry.kind == "identify":
-                identify_position = position
-        connection.exec_driver_sql(
-            "UPDATE lanes SET identify_position = ?, sent_position = ? WHERE lane_id = ?",
-            (identify_position, sent_position, new_lane),
-        )
-        if found:
-            connection.exec_driver_sql("DELETE FROM entries WHERE position BETWEEN ? AND ?", (low, low + SEQ_MASK))
-            note_removed(connection, [entry.position for entry in found], "moved", now)
-        for table in ("cache", "bookmarks"):
-            connection.exec_driver_sql(f"UPDATE {table} SET lane_id = ? WHERE lane_id = ?", (new_lane, lane_id))
-        connection.exec_driver_sql(
-            "UPDATE lanes SET sealed_at = coalesce(sealed_at, ?), successor_lane = ?, last_position ="
-            " max(last_position, ?) WHERE lane_id = ?",
-            (now, new_lane, max((entry.position for entry in found), default=0), lane_id),
-        )
-        mark_drained(connection, lane_id)
-        if current:
-            connection.exec_driver_sql("UPDATE device SET current_lane = ?", (new_lane,))
-
     def learn_boot(self, boot_id: str, booted_at: int) -> None:
-        """Keep when this boot began on the platform's time line, for entries sent after the next one."""
+        """Keep when this boot began on the platform's time line, unless that is known: one boot has one beginning."""
         self._store.run(
             lambda connection: (
                 connection.exec_driver_sql(
                     "INSERT INTO boots (boot_id, booted_at) VALUES (?, ?)"
-                    " ON CONFLICT (boot_id) DO UPDATE SET booted_at = excluded.booted_at",
+                    " ON CONFLICT (boot_id) DO NOTHING",
                     (boot_id, booted_at),
                 ).rowcount
             ),
             single=True,
             vital=True,
         )
+
+    def drop_boots(self) -> None:
+        """Forget when boots began: that was by the clock of another endpoint."""
+        self._store.run(lambda connection: connection.exec_driver_sql("DELETE FROM boots").rowcount)
 
     def boots(self) -> dict[str, int]:
         """Return when each known boot began, in milliseconds since 1970 UTC, by boot id."""

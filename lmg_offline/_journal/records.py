@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from .._core.ages import Made
 from .tables import LANE_SHIFT, SEQ_MASK
 
 
@@ -60,6 +61,11 @@ class LaneRow:
         )
 
     @property
+    def is_claimed(self) -> bool:
+        """The platform has taken an identify of this lane: it knows the session as the user's."""
+        return self.claimed_position is not None and self.user_id is not None
+
+    @property
     def acked_seq(self) -> int:
         """Number of the last acknowledged entry in its lane, 0 for none."""
         return self.acked_position & SEQ_MASK
@@ -77,6 +83,11 @@ class EntryRow:
     boot_id: str
     since_boot_ms: int
     digest: bytes = field(repr=False)
+
+    @property
+    def made(self) -> Made:
+        """The device's clocks when it was made."""
+        return Made(self.made_at, self.boot_id, self.since_boot_ms)
 
     @property
     def lane_id(self) -> int:

@@ -29,6 +29,8 @@ SEQ_MASK = (1 << LANE_SHIFT) - 1
 
 metadata = MetaData()
 
+# `exchange_seq` counts the replays whose reply was recorded, and `exchange_id` is what this
+# journal called the last of them: a copy that goes on by itself calls its next one otherwise.
 device = Table(
     "device",
     metadata,
@@ -41,6 +43,8 @@ device = Table(
     # The bounds of the client that opened the journal last, to be shown; NULL is without bound.
     Column("max_entries", Integer, server_default=text(str(MAX_ENTRIES))),
     Column("max_bytes", Integer, server_default=text(str(MAX_BYTES))),
+    Column("exchange_seq", Integer, nullable=False, server_default=text("0")),
+    Column("exchange_id", Text),
 )
 
 lanes = Table(
@@ -121,6 +125,7 @@ dead_letters = Table(
 )
 Index("dead_letters_by_id", dead_letters.c.id)
 
+# `moved_to`: for entries that are retried or moved, the new key of the first; the others follow it.
 ledger = Table(
     "ledger",
     metadata,
@@ -135,6 +140,7 @@ ledger = Table(
         nullable=False,
     ),
     Column("at", Integer, nullable=False),
+    Column("moved_to", Integer),
     CheckConstraint("first_position <= last_position", name="range_is_not_empty"),
     sqlite_autoincrement=True,
 )

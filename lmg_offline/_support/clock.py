@@ -10,7 +10,8 @@ from typing import Protocol
 
 # Without a boot id from the system, each process counts as a boot of its own:
 # ages across processes then rest on the wall clock, which is the safe direction.
-_PROCESS_BOOT_ID = uuid.uuid4().hex
+PROCESS_BOOT = "process-"
+_PROCESS_BOOT_ID = PROCESS_BOOT + uuid.uuid4().hex
 
 
 class Clock(Protocol):

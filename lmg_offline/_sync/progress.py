@@ -88,8 +88,9 @@ class Progress:
         self._hurry = False
         self._in_flight: dict[int, int] = {}
         if self._load():
-            # Sessions of the endpoint before mean nothing to this one.
+            # Sessions and the clock of the endpoint before mean nothing to this one.
             outbox.drop_lmg_sessions()
+            outbox.drop_boots()
             self._save()
 
     def after_fork(self) -> None:

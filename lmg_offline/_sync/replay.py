@@ -29,21 +29,30 @@ class ReplayDialect:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._known_boot: str | None = None
         self._forks = 0
         self._doubts = 0
 
     def ask(self, batches: list[LaneBatch]) -> None:
         """
-        Ask the endpoint which dialect it speaks: a replay of the same lanes, without entries and tokens.
+        Ask the endpoint which dialect it speaks: a replay of the same lanes, as nobody's and without entries.
 
         It opens the sessions on a platform that has the extension; one that has
         not says that it does not know the field, and has been told nothing of anybody.
         """
-        self._exchange([replace(batch, token=None, entries=()) for batch in batches], if_not_spoken=LMG)
+        nobodys = [
+            replace(batch, lane=replace(batch.lane, claimed_position=None), token=None, entries=()) for batch in batches
+        ]
+        self._exchange(nobodys, if_not_spoken=LMG)
 
     def send(self, batches: list[LaneBatch]) -> None:
-        """Send one replay and settle what comes back; an endpoint that suddenly does not know it is asked anew."""
+        """
+        Send one replay and settle what comes back; an endpoint that suddenly does not know it is asked anew.
+
+        The first one of a boot is without entries: its reply puts the boot on the platform's
+        time line, by which entries of earlier boots are dated better than by any wall clock.
+        """
+        if self._parts.now().server_ms is None:
+            batches = [replace(batch, entries=()) for batch in batches]
         self._exchange(batches, if_not_spoken=None)
 
     def _exchange(self, batches: list[LaneBatch], if_not_spoken: str | None) -> None:
@@ -86,7 +95,8 @@ class ReplayDialect:
             for result in results
             if result.lane_id not in forked
         ]
-        recorded = parts.outbox.record(results, now_ms=parts.clock.wall_ms())
+        recorded = parts.outbox.record(results, now_ms=parts.clock.wall_ms(), is_exchange=True)
+        self._reclaim(batches, reply)
         self._learn(reply)
         if forked:
             self._fork(forked, "this journal is a copy of one that is in use")
@@ -100,6 +110,16 @@ class ReplayDialect:
         """Whoever says once that this journal is a copy is asked once more: a fork can't be undone."""
         self._doubts += 1
         return self._doubts % 2 == 1
+
+    def _reclaim(self, batches: list[LaneBatch], reply: Reply) -> None:
+        """A server that does not take our word for whose a lane is must be told by an entry of a new one."""
+        lane_ids = [
+            batch.lane.lane_id
+            for batch, lane in zip(batches, reply.lanes, strict=True)
+            if lane.restored and lane.status == "ok" and lane.state == "anonymous" and batch.lane.is_claimed
+        ]
+        if lane_ids:
+            self._parts.outbox.move(lane_ids, now_ms=self._parts.clock.wall_ms())
 
     def _fork(self, lane_ids: list[int], reason: str) -> None:
         """Go on as a new device; at once the first time, and with growing waits if that is refused too."""
@@ -196,9 +216,7 @@ class ReplayDialect:
                 self._parts.events.emit("restored", session_id=lane.session_id)
 
     def _learn(self, reply: Reply) -> None:
-        """Fix this boot on the platform's time line, once."""
+        """Fix this boot on the platform's time line, once, so that everything of it is dated alike."""
         clock = self._parts.clock
-        boot_id = clock.boot_id()
-        if self._known_boot != boot_id:
-            self._parts.outbox.learn_boot(boot_id, reply.time - clock.since_boot_ms())
-            self._known_boot = boot_id
+        if self._parts.now().server_ms is None:
+            self._parts.outbox.learn_boot(clock.boot_id(), reply.time - clock.since_boot_ms())

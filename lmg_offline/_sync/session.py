@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from .._core.identity import AudienceState
 from .._core.reads import LocalBookmark
 from .._core.redemption import SessionMark, refused
-from .._journal.desk import Desk, parse_receipt_id
+from .._journal.desk import Desk
 from .._journal.journal import Identified, Journal
 from .._journal.readcache import ReadCache
 from .._journal.records import LaneRow
@@ -118,9 +118,8 @@ class Session:
 
     def refusal(self, receipt_id: str) -> tuple[str, str] | None:
         """Return the code and sentence with which a write was refused, or None."""
-        position, entry_id = parse_receipt_id(receipt_id)
         found = self._journal.store.read(
-            "SELECT code, message FROM dead_letters WHERE position = ? AND id = ?", (position, entry_id)
+            "SELECT code, message FROM dead_letters WHERE position = ? AND id = ?", self._desk.place(receipt_id)
         )
         return (found[0][0], found[0][1]) if found else None
 
@@ -178,7 +177,7 @@ class Session:
         """Return the state of one write."""
         state = self._desk.receipt(receipt_id)
         if state == "journaled" and self._runner is not None:
-            position, _ = parse_receipt_id(receipt_id)
+            position, _ = self._desk.place(receipt_id)
             if self._runner.was_sent(position):
                 return "sent"
         return state
@@ -190,7 +189,8 @@ class Session:
 
     def identify_answer(self, receipt_id: str) -> AudienceState | IdentifyRejected | None:
         """Return what became of an identify; None while it has no answer."""
-        position, _ = parse_receipt_id(receipt_id)
+        receipt = self._desk.receipt(receipt_id)  # before the lane: its state is then at least as new
+        position, _ = self._desk.place(receipt_id)
         parked = self._journal.store.read(
             "SELECT state, parked_code, parked_message, acked_position FROM lanes WHERE lane_id = ?",
             (position >> LANE_SHIFT,),
@@ -198,7 +198,6 @@ class Session:
         state, code, message, acked = parked[0]
         if code is not None and position > acked:
             return IdentifyRejected(code, message or "")
-        receipt = self._desk.receipt(receipt_id)
         if receipt == "acknowledged":
             return AudienceState(state)
         if receipt == "refused":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,7 +22,12 @@ from lmg_offline.platform.collector.endpoint import collector_routes
 from lmg_offline.platform.content.resolvers import RESOLVERS as CONTENT
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
+from lmg_offline.platform.store.engine import DatabaseUnavailable
 from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
+
+UNAVAILABLE = "lmg-unavailable"
+
+log = logging.getLogger("lmg_offline.platform")
 
 
 def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
@@ -45,7 +52,12 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
             Route("/healthz", _healthz),
             *admin_routes,
         ],
-        exception_handlers={HTTPException: _http_error, Exception: _unexpected},
+        exception_handlers={
+            HTTPException: _http_error,
+            DatabaseUnavailable: _unavailable,
+            OperationalError: _unavailable,
+            Exception: _unexpected,
+        },
     )
     app.state.engine = engine
     app.state.settings = settings
@@ -67,6 +79,14 @@ def _http_error(request: Request, error: Exception) -> Response:
     reply = _error(request, "HttpError", error.detail, error.status_code, f"lmg-http-{error.status_code}")
     reply.headers.update(error.headers or {})
     return reply
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """Answer while the database does not: nothing was changed, and the same request will do later."""
+    log.error("the database does not answer: %s", type(error).__name__)
+    return _error(
+        request, "UnavailableError", "The platform's database does not answer. Try again later.", 503, UNAVAILABLE
+    )
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

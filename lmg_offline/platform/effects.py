@@ -31,6 +31,7 @@ from lmg_offline.protocol.replay import (
     INVALID_PAYLOAD,
     SESSION_TAKEN,
     VERIFICATION_REQUIRED,
+    Identity,
 )
 
 
@@ -137,6 +138,39 @@ class Effects:
             self.batch.users[lane.user_hash].seen(stamp.at_ms)
             self.batch.seen_users.add(lane.user_hash)
         return outcome
+
+    def establish(self, session_id: str, identity: Identity, token: str | None, at_ms: int) -> Refused | Parked | None:
+        """
+        Give a session back to the user whose it was, on the word of the device that replays it.
+
+        For a platform that was restored from a backup, or is another one than
+        that which took the identify. A session that knows its user is left as it
+        is; so is one whose user was erased, which belongs to nobody.
+
+        Args:
+            identity: Whose session it was before the entries of the request.
+
+            token: As for an identify.
+
+            at_ms: A time at which it was theirs already: that of the next entry.
+
+        Returns:
+            None when the entries can be applied; else why they can't.
+        """
+        lane = self.batch.lanes[session_id]
+        is_known = lane.user_id == identity.user_id and (lane.state == "verified" or not identity.verified)
+        if is_known or lane.forgotten_key is not None:
+            return None
+        payload = {"user_id": identity.user_id, "verify": identity.verified}
+        outcome = self.identify(lane, payload, token, Stamp("", 0, at_ms))
+        if isinstance(outcome, Parked):
+            return outcome
+        if isinstance(outcome, Refused):
+            return None if outcome.code == FORGOTTEN else outcome
+        hashed = user_hash(identity.user_id)
+        self.batch.users[hashed].seen(at_ms)
+        self.batch.seen_users.add(hashed)
+        return None
 
     def identify(self, lane: LaneState, payload: Mapping[str, Any], token: str | None, stamp: Stamp) -> Outcome:
         """Give the session to a user, verified when the entry asks for it and the token is good."""

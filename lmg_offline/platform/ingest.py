@@ -21,7 +21,7 @@ from lmg_offline.platform.batch import LaneState, Logged, Touched
 from lmg_offline.platform.effects import Applied, Effects, Outcome, Parked, Refused, Stamp
 from lmg_offline.platform.entry_log import log_entry
 from lmg_offline.platform.identity import key_hash
-from lmg_offline.platform.lanes import Apply, Fork, plan
+from lmg_offline.platform.lanes import Apply, Fork, next_exchange, plan
 from lmg_offline.platform.properties import Property
 from lmg_offline.platform.sessions import new_ingest_key, new_token
 from lmg_offline.platform.store import tables
@@ -30,13 +30,17 @@ from lmg_offline.protocol.entries import MAX_ID, Kind, check_payload
 from lmg_offline.protocol.replay import FORKED, INVALID_PAYLOAD, OK, PARKED, PROTOCOL, UNKNOWN_KIND
 from lmg_offline.protocol.values import START, Device, Entry, Lane, Position
 
+# A device whose clock is further off than this is not believed when it dates an entry by that clock.
+CLOCK_TOLERANCE_MS = 10 * 60 * 1000
+# Two deadlines of the SDK's requests: the way of this one, and of the reply by which the device reckons.
+LONGEST_WAY_MS = 60 * 1000
 _MAX_MESSAGE = 500
 _MAX_SDK = 128
 _KINDS = {kind.value: kind for kind in Kind}
 
 
 class DeviceRefused(Exception):
-    """The secret is not the one this device was first seen with."""
+    """The secret is not the one this device was first seen with, or another copy of it goes on. Holds a sentence."""
 
 
 def replay(
@@ -71,7 +75,7 @@ def replay(
         sdk: What the SDK calls itself.
 
     Raises:
-        DeviceRefused: The device's secret is wrong. Nothing was changed.
+        DeviceRefused: The device's secret is wrong, or it is a copy. Nothing was changed.
     """
     _bind_device(connection, property_.id, device, now_ms, sdk)
     effects = Effects(connection, property_, _touched(lanes), now_ms)
@@ -107,6 +111,7 @@ class _Request:
         self._device = device
         self._now_ms = now_ms
         self._session_ttl_s = session_ttl_s
+        self._sent_at = _sent_at(device, now_ms)
 
     def replay_lane(self, lane: Lane) -> dict[str, Any]:
         """Apply one lane as far as it goes, and return its reply."""
@@ -141,8 +146,8 @@ class _Request:
         self._effects.batch.changed_lanes.add(lane.session_id)
         refused = [found for entry in what.skipped if (found := self._repeated(entry)) is not None]
         conflicts: list[dict[str, Any]] = []
-        parked: Parked | None = None
-        for entry in what.fresh:
+        parked = self._establish(lane, what.fresh)
+        for entry in () if parked else what.fresh:
             outcome = self._handle(lane, entry)
             if isinstance(outcome, Parked):
                 parked = outcome
@@ -165,8 +170,26 @@ class _Request:
             "conflicts": conflicts,
             "code": parked and parked.code,
             "message": parked and parked.message,
-            "restored": what.restored,
+            "restored": what.restored and state.forgotten_key is None,
         }
+
+    def _establish(self, lane: Lane, fresh: tuple[Entry, ...]) -> Parked | Refused | None:
+        """
+        See to it that the session is whose the device says it was; else say why nothing can be applied.
+
+        By the session and not by its pair, because a lane that was parked for this comes back with the pair kept.
+        """
+        if lane.identity is None:
+            return None
+        before = self._state(lane)
+        at_ms = self._now_ms
+        if fresh:
+            at_ms = self._stamp(before, fresh[0], self._effects.batch.log.get(fresh[0].id)).at_ms
+        was = before.state
+        parked = self._effects.establish(lane.session_id, lane.identity, lane.token, at_ms)
+        if self._state(lane).state != was:
+            self._note("identity_restored", lane.session_id, {"after_seq": lane.after.seq})
+        return parked
 
     def _handle(self, lane: Lane, entry: Entry) -> Outcome:
         """Apply one entry and log it, unless the log has it already."""
@@ -224,9 +247,11 @@ class _Request:
         if logged is not None:
             return Stamp(entry.id, entry.seq, logged.occurred_at, logged.uncertain, retried=True)
         before = state.last_entry_at or 0
-        at_ms = before if entry.age_ms is None else self._now_ms - entry.age_ms
+        is_clock_right = abs(self._device.sent_at - self._now_ms) <= CLOCK_TOLERANCE_MS
+        age_ms = None if entry.by_clock and not is_clock_right else entry.age_ms
+        at_ms = before if age_ms is None else self._sent_at - age_ms
         at_ms = min(max(at_ms, before), self._now_ms)
-        return Stamp(entry.id, entry.seq, at_ms, uncertain=entry.age_ms is None)
+        return Stamp(entry.id, entry.seq, at_ms, uncertain=age_ms is None)
 
     def _log(self, lane: Lane, entry: Entry, stamp: Stamp, outcome: Applied | Refused) -> None:
         state = self._state(lane)
@@ -269,8 +294,23 @@ class _Request:
         )
 
 
+def _sent_at(device: Device, now_ms: int) -> int:
+    """
+    Return when the request was sent, by our clock.
+
+    As the device reckons it, if that can be: all that it makes in one boot is then
+    dated alike, whatever the request is under way. Else the moment of its arrival.
+    """
+    reckoned = now_ms if device.server_at is None else device.server_at
+    return reckoned if 0 <= now_ms - reckoned <= LONGEST_WAY_MS else now_ms
+
+
 def _bind_device(connection: Connection, property_id: str, device: Device, now_ms: int, sdk: str | None) -> None:
-    """Check the device's secret; the first use binds it. Holds the device's row until the end."""
+    """
+    Check the device's secret, and that no copy of it went on; the first use binds it.
+
+    Holds the device's row until the end.
+    """
     table = tables.devices
     which = (table.c.property_id == property_id, table.c.device_id == device.id)
     hashed = key_hash(device.secret)
@@ -279,14 +319,21 @@ def _bind_device(connection: Connection, property_id: str, device: Device, now_m
         "clock_offset_s": (device.sent_at - now_ms) / 1000,
         "sdk": sdk and sdk[:_MAX_SDK],
     }
-    bound = connection.execute(select(table.c.secret_hash).where(*which).with_for_update()).scalar_one_or_none()
+    columns = (table.c.secret_hash, table.c.exchange_seq, table.c.exchange_id)
+    bound = connection.execute(select(*columns).where(*which).with_for_update()).one_or_none()
+    if bound is not None and not hmac.compare_digest(bound.secret_hash, hashed):
+        raise DeviceRefused("The device is known under another secret.")
+    if device.exchange is not None:
+        kept = None if bound is None or bound.exchange_seq is None else Position(bound.exchange_seq, bound.exchange_id)
+        expected = next_exchange(kept, device.exchange)
+        if expected is None:
+            raise DeviceRefused("Another copy of this device's journal has gone on under its id.")
+        seen |= {"exchange_seq": expected.seq, "exchange_id": expected.id}
     if bound is None:
         first = {"property_id": property_id, "device_id": device.id, "secret_hash": hashed}
         connection.execute(insert(table).values(**first, first_seen_at=now_ms, **seen))
-    elif hmac.compare_digest(bound, hashed):
-        connection.execute(update(table).where(*which).values(**seen))
     else:
-        raise DeviceRefused
+        connection.execute(update(table).where(*which).values(**seen))
 
 
 def _touched(lanes: list[Lane]) -> Touched:
@@ -294,7 +341,8 @@ def _touched(lanes: list[Lane]) -> Touched:
     return Touched(
         session_ids=[lane.session_id for lane in lanes],
         entry_ids=[entry.id for entry in entries],
-        user_ids=_named(entries, "user_id", {Kind.IDENTIFY.value, Kind.FORGET.value}, canonical.MAX_BYTES),
+        user_ids=_named(entries, "user_id", {Kind.IDENTIFY.value, Kind.FORGET.value}, canonical.MAX_BYTES)
+        | {lane.identity.user_id for lane in lanes if lane.identity is not None},
         offer_ids=_named(entries, "offer_id", {Kind.BOOKMARK.value, Kind.UNBOOKMARK.value}, MAX_ID),
         redeemed=_named(entries, "offer_id", {Kind.REDEEM.value}, MAX_ID),
     )

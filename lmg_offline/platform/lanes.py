@@ -1,5 +1,5 @@
 """
-What to do with a lane: compare what the device says was acknowledged with what is kept.
+What to do with a device and a lane: compare what the device says was acknowledged with what is kept.
 
 Pure: docs/protocol.md, "What the server keeps", row for row.
 """
@@ -85,3 +85,22 @@ def _gives_up(entry: Entry, kept: Position) -> bool:
         return False
     void = entry.payload.get("void")
     return isinstance(void, list) and kept.id in void
+
+
+def next_exchange(kept: Position | None, sent: Position) -> Position | None:
+    """
+    Return what to keep of a device's exchanges after this request; None when it comes from a copy.
+
+    Copies of one journal know the same exchange. Whichever of them records a
+    reply first gives it an id of its own, and the next request that is based on
+    it settles which one goes on: the others know another id, or an older number.
+
+    Args:
+        kept: How many exchanges the device must know of, and the id of the one
+            before; None when nothing is kept.
+
+        sent: The last exchange that it knows of.
+    """
+    if kept is None or sent.seq >= kept.seq:
+        return Position(sent.seq + 1, sent.id)  # with more than is kept: restored from a backup
+    return kept if sent == Position(kept.seq - 1, kept.id) else None

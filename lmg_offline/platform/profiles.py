@@ -52,18 +52,16 @@ class Value:
         """
         Whether this value, arriving now, replaces the other one.
 
-        The later time wins, then the greater device id. Of one session the
-        later entry wins; of two sessions of one device at the same instant, the
-        greater entry id, so that the order of arrival never decides.
+        The later time wins, then the greater device id, then the greater session
+        id; of one session the later entry. By one key from first to last, so that
+        the order of arrival never decides: entry ids among these, and not among
+        those of one session, would let three values each beat the next.
         """
         if other is None:
             return True
-        mine, theirs = (self.occurred_at, self.device_id), (other.occurred_at, other.device_id)
-        if mine != theirs:
-            return mine > theirs
-        if self.session_id == other.session_id:
-            return not self.retried
-        return self.entry_id > other.entry_id
+        mine = (self.occurred_at, self.device_id, self.session_id)
+        theirs = (other.occurred_at, other.device_id, other.session_id)
+        return mine > theirs if mine != theirs else not self.retried
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,15 @@ from marshmallow import ValidationError as SchemaError
 from marshmallow import fields as stock
 
 from ..errors import ValidationError
-from . import fields
-from .values import START, Conflict, Device, Entry, Lane, LaneReply, Position, RefusedEntry, Reply
+from . import canonical, fields
+from .values import START, Conflict, Device, Entry, Identity, Lane, LaneReply, Position, RefusedEntry, Reply
 
 __all__ = [
     "START",
     "Conflict",
     "Device",
     "Entry",
+    "Identity",
     "Lane",
     "LaneReply",
     "Position",
@@ -194,6 +195,7 @@ def _lane(loaded: dict[str, Any]) -> Lane:
         after=loaded["after"],
         token=loaded["token"],
         entries=tuple(Entry(**entry) for entry in loaded["entries"]),
+        identity=None if loaded["identity"] is None else Identity(**loaded["identity"]),
     )
 
 
@@ -236,6 +238,8 @@ class _Device(_Open):
     id = fields.Text(longest=_MAX_ID, required=True)
     secret = fields.Text(longest=_MAX_SECRET, required=True)
     sent_at = fields.Integer(required=True)
+    exchange = fields.Checked(_position, allow_none=True, load_default=None)
+    server_at = fields.Integer(allow_none=True, load_default=None)
 
 
 class _Entry(_Open):
@@ -245,6 +249,12 @@ class _Entry(_Open):
     made_at = fields.Integer(required=True)
     age_ms = fields.Integer(least=0, required=True, allow_none=True)
     payload = stock.Raw(allow_none=True, load_default=None)
+    by_clock = fields.Flag(load_default=False)
+
+
+class _Identity(_Open):
+    user_id = fields.Text(longest=canonical.MAX_BYTES, required=True)
+    verified = fields.Flag(required=True)
 
 
 class _Lane(_Open):
@@ -252,6 +262,7 @@ class _Lane(_Open):
     after = fields.Checked(_position, required=True)
     token = fields.Text(longest=_MAX_TOKEN, allow_none=True, load_default=None)
     entries = stock.List(stock.Nested(_Entry()), required=True)
+    identity = stock.Nested(_Identity(), allow_none=True, load_default=None)
 
 
 class _Lanes(_Open):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a lane: the number and the id of an entry; 0 and None before the first."""
+
+    seq: int
+    id: str | None
+
+
+START = Position(0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,25 +27,31 @@ class Device:
         secret: Proves the device; stored hashed, never shown.
 
         sent_at: The device's wall clock at sending, in milliseconds since 1970 UTC. May be wrong.
+
+        exchange: The last replay whose reply the device has recorded: how many
+            there were, and an id that it made for that one. None from an SDK
+            that does not say.
+
+        server_at: The server's clock at sending, as the device reckons it from
+            an earlier reply; None when it can't.
     """
 
     id: str
     secret: str
     sent_at: int
+    exchange: Position | None = None
+    server_at: int | None = None
 
     def __repr__(self) -> str:
         return f"Device(id={self.id!r}, sent_at={self.sent_at})"
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """A place in a lane: the number and the id of an entry; 0 and None before the first."""
+class Identity:
+    """Whose session it is, as the device was told before. No user id in the repr."""
 
-    seq: int
-    id: str | None
-
-
-START = Position(0, None)
+    user_id: str = field(repr=False)
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,8 @@ class Entry:
         age_ms: How long before `sent_at` it was made; None when the device can't know.
 
         payload: Not checked yet, of any JSON type: see `entries.check_payload`.
+
+        by_clock: The age is the difference of two readings of the device's wall clock.
     """
 
     seq: int
@@ -62,6 +81,7 @@ class Entry:
     made_at: int
     age_ms: int | None
     payload: object
+    by_clock: bool = False
 
     def __repr__(self) -> str:
         return f"Entry(seq={self.seq}, id={self.id!r}, kind={self.kind!r})"
@@ -80,12 +100,15 @@ class Lane:
         token: The newest verification token of the lane's user, or None. Not in the repr.
 
         entries: In rising `seq`, all beyond `after`.
+
+        identity: Whose session it was at `after`, when an identify had been acknowledged.
     """
 
     session_id: str
     after: Position
     token: str | None
     entries: tuple[Entry, ...]
+    identity: Identity | None = None
 
     def __repr__(self) -> str:
         return f"Lane(session_id={self.session_id!r}, after={self.after}, entries={len(self.entries)})"

@@ -118,9 +118,11 @@ def lane(
     session: str = "s1",
     after: dict[str, Any] | None = None,
     token: str | None = None,
+    was: tuple[str, bool] | None = None,
 ) -> dict[str, Any]:
-    """Return a lane as it is sent."""
-    return {"session_id": session, "after": after or START, "token": token, "entries": entries}
+    """Return a lane as it is sent; `was` is whose session the device knows it to be, and whether verified."""
+    found = {"session_id": session, "after": after or START, "token": token, "entries": entries}
+    return found if was is None else {**found, "identity": {"user_id": was[0], "verified": was[1]}}
 
 
 def position(seq: int, entry_id: str | None = None, *, session: str = "s1") -> dict[str, Any]:
@@ -136,10 +138,20 @@ class Kiosk:
     device_id: str
     secret: str = field(default="s3cret", repr=False)
 
-    def send(self, *lanes: dict[str, Any], clock_ahead_ms: int = 0) -> Response:
+    def send(
+        self,
+        *lanes: dict[str, Any],
+        clock_ahead_ms: int = 0,
+        exchange: tuple[int, str | None] | None = None,
+        reckoned_ago_ms: int | None = None,
+    ) -> Response:
         """Send lanes and return the HTTP answer."""
         sent_at = time.time_ns() // 1_000_000 + clock_ahead_ms
-        device = {"id": self.device_id, "secret": self.secret, "sent_at": sent_at}
+        device: dict[str, Any] = {"id": self.device_id, "secret": self.secret, "sent_at": sent_at}
+        if reckoned_ago_ms is not None:
+            device["server_at"] = time.time_ns() // 1_000_000 - reckoned_ago_ms
+        if exchange is not None:
+            device["exchange"] = {"seq": exchange[0], "id": exchange[1]}
         return self.site.post("/graph/auth", {"query": DOCUMENT, "variables": {"device": device, "lanes": list(lanes)}})
 
     def replay(self, *lanes: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lmg_offline.errors import ValidationError
 from lmg_offline.protocol import replay
-from lmg_offline.protocol.replay import Device, Entry, Position, load_reply, load_request
+from lmg_offline.protocol.replay import Device, Entry, Identity, Position, load_reply, load_request
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 DEVICE, LANE, REPLY = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL))
@@ -77,7 +77,9 @@ def test_the_example_of_a_request_is_read() -> None:
     """The platform takes what the document shows."""
     device, lanes = load_request(DEVICE, [LANE])
 
-    assert Device(DEVICE["id"], DEVICE["secret"], 1790000000000) == device
+    exchange = Position(17, DEVICE["exchange"]["id"])
+    assert Device(DEVICE["id"], DEVICE["secret"], 1790000000000, exchange, 1790000000100) == device
+    assert Identity("user-1", verified=True) == lanes[0].identity
     assert Position(41, LANE["after"]["id"]) == lanes[0].after
     assert LANE["token"] == lanes[0].token
     assert (
@@ -122,6 +124,9 @@ def test_a_lane_may_be_empty_and_new() -> None:
         pytest.param("entries/0/new_field", 1, id="a field of a newer SDK"),
         pytest.param("new_field", 1, id="a field of a newer SDK on the lane"),
         pytest.param("token", ..., id="no token"),
+        pytest.param("identity", ..., id="no identity"),
+        pytest.param("identity", None, id="a null identity"),
+        pytest.param("identity/since", 1, id="a field of a newer SDK on the identity"),
     ],
 )
 def test_trouble_with_one_entry_does_not_fail_the_request(path: str, new: Any) -> None:
@@ -146,6 +151,9 @@ def test_trouble_with_one_entry_does_not_fail_the_request(path: str, new: Any) -
         pytest.param("after/seq", True, "lanes.0.after.seq", id="a truth as number"),
         pytest.param("after/seq", 42, "lanes.0.entries.0.seq", id="entry not beyond after"),
         pytest.param("token", 5, "lanes.0.token", id="token is a number"),
+        pytest.param("identity", "user-1", "lanes.0.identity", id="identity is text"),
+        pytest.param("identity/user_id", "", "lanes.0.identity.user_id", id="identity of nobody"),
+        pytest.param("identity/verified", 1, "lanes.0.identity.verified", id="verified is a number"),
         pytest.param("entries", ..., "lanes.0.entries", id="no entries"),
         pytest.param("entries", {}, "lanes.0.entries", id="entries are an object"),
         pytest.param("entries/0", None, "lanes.0.entries.0", id="null entry"),
@@ -175,6 +183,8 @@ def test_a_broken_lane_is_refused_naming_the_place(path: str, new: Any, field: s
         pytest.param(changed(DEVICE, "id", ""), [], "device.id", id="empty device id"),
         pytest.param(changed(DEVICE, "secret", None), [], "device.secret", id="no secret"),
         pytest.param(changed(DEVICE, "sent_at", "now"), [], "device.sent_at", id="sent_at is text"),
+        pytest.param(changed(DEVICE, "exchange", 3), [], "device.exchange", id="exchange is a number"),
+        pytest.param(changed(DEVICE, "exchange/id", None), [], "device.exchange.id", id="half an exchange"),
         pytest.param(DEVICE, None, "lanes", id="no lanes"),
         pytest.param(DEVICE, {}, "lanes", id="lanes are an object"),
         pytest.param(DEVICE, [None], "lanes.0", id="null lane"),
@@ -323,5 +333,7 @@ def test_no_repr_shows_a_secret_a_token_or_a_payload() -> None:
     reply = load_reply(changed(REPLY, "data/replay/lanes/0/session_token", "tok-1"))
     shown = f"{device!r} {lanes!r} {lanes[0].entries!r} {reply!r}"
 
-    for hidden in (DEVICE["secret"], LANE["token"], "ann@example.com", "tok-1"):
+    shown += repr(lanes[0].identity)
+
+    for hidden in (DEVICE["secret"], LANE["token"], "ann@example.com", "tok-1", "user-1"):
         assert hidden not in shown

@@ -514,3 +514,21 @@ def test_a_sealed_and_drained_lane_keeps_nothing_of_the_person(rig: Rig, tmp_pat
     secrets = (b"ann@example", b"Ann Example", b"ann-the-user", b"her-token", b"ann searches")
 
     assert [] == [secret for secret in secrets if secret in everything]
+
+
+def test_the_first_request_of_a_boot_asks_for_the_time(tmp_path: Path) -> None:
+    """What was written before the machine went off is dated by the platform's clock, though the own one died."""
+    rig = Rig(tmp_path / "journal")
+    rig.drain()
+    rig.track()
+    rig.close()
+    after = Rig(tmp_path / "journal", rig.platform)
+    after.clock.advance(60)
+    rig.clock.advance(60)
+    after.clock.boot, after.clock.up_ms, after.clock.wall = "boot-2", 5000, 1000
+    after.drain()
+    asked, sent = rig.platform.requests[-2:]
+
+    assert [[], [60_000]] == [[entry["age_ms"] for entry in each["lanes"][0]["entries"]] for each in (asked, sent)]
+    assert [None, rig.clock.wall] == [each["device"]["server_at"] for each in (asked, sent)]
+    after.close()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from ..._core import schedule, snowplow
-from ..._core.ages import age_ms
+from ..._core.ages import ages
 from ..._core.lmg import event_run
 from ..._core.schedule import Done, Retry, ScheduleState, Split
 from ..._journal.records import EntryRow, LaneBatch, LaneResult, LmgSession
@@ -82,17 +82,16 @@ class Activity:
         parts = self._parts
         now, device_id = parts.now(), parts.outbox.device().device_id
         events = []
-        for entry in run:
+        for entry, age in zip(run, ages([entry.made for entry in run], now), strict=True):
             name, properties = _parts_of(entry.body)
-            age = age_ms(entry.made_at, entry.boot_id, entry.since_boot_ms, now)
             events.append(
                 snowplow.CollectedEvent(
                     entry.id,
                     name,
                     properties,
-                    age,
+                    age.ms,
                     entry.made_at,
-                    None if age is None else _true_at(entry, now.booted_at),
+                    None if age.ms is None else _true_at(entry, now.booted_at),
                     session_id,
                     device_id,
                     entry.seq,

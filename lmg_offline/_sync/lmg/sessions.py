@@ -53,13 +53,9 @@ class Sessions:
         """
         The endpoint does not speak this dialect any more: ask it anew.
 
-        It knows nobody by our own session ids, so lanes that were identified go
-        on in new ones that begin with their identity.
+        It knows nobody by our own session ids: a replay says with each lane whose it is.
         """
         parts = self._parts
-        lane_ids = parts.outbox.claimed_lanes()
-        if lane_ids:
-            parts.outbox.fork(lane_ids, now_ms=parts.clock.wall_ms())
         parts.outbox.drop_lmg_sessions()
         parts.progress.choose(None)
         parts.failed("the endpoint no longer speaks the dialect it spoke before")

@@ -46,13 +46,8 @@ def replay(_: object, info: Info, device: object, lanes: object) -> dict[str, An
             session_ttl_s=context.session_ttl_s,
             sdk=context.sdk,
         )
-    except ingest.DeviceRefused:
-        raise AudienceError(
-            "ForbiddenError",
-            "The device is known under another secret.",
-            403,
-            DEVICE_REFUSED,
-        ) from None
+    except ingest.DeviceRefused as refusal:
+        raise AudienceError("ForbiddenError", str(refusal), 403, DEVICE_REFUSED) from None
 
 
 def create_session(_: object, info: Info) -> dict[str, Any]:

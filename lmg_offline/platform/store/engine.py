@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -26,6 +27,10 @@ _TRIES = 8
 _BUSY_TIMEOUT_S = 30
 # serialization_failure, deadlock_detected, unique_violation
 _TRANSIENT_STATES = frozenset({"40001", "40P01", "23505"})
+
+
+class DatabaseUnavailable(Exception):
+    """The database's file is not where it was, or another is in its place. The message says what to do."""
 
 
 def make_engine(database_url: str) -> Engine:
@@ -140,6 +145,52 @@ class _Gate:
         self._process.close()
 
 
+class _File:
+    """
+    The one file an engine works on: once it was seen, none or another in its place is no database.
+
+    SQLite would make an empty one where it is missing, and take over the log
+    that lies beside it; a connection from before would go on writing to what
+    nobody will find again. Source: sqlite.org/howtocorrupt.html, 4.4 and 4.5.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+
+    def connect(self) -> sqlite3.Connection:
+        """Open the file; make it if it was never seen."""
+        mode = "rwc" if self._seen is None else "rw"
+        uri = f"file:{quote(self._path)}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "secure_delete=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def check(self) -> None:
+        """
+        Raise unless the file is the one that was seen first.
+
+        Raises:
+            DatabaseUnavailable: It is gone, or another one.
+        """
+        try:
+            found = Path(self._path).stat()
+        except OSError as error:
+            raise DatabaseUnavailable(f"{self._path} is gone; put it back") from error
+        if self._seen is None:
+            self._seen = (found.st_dev, found.st_ino)
+        elif self._seen != (found.st_dev, found.st_ino):
+            raise DatabaseUnavailable(f"{self._path} is another file than before; start the platform anew")
+
+
 _gates: dict[Engine, _Gate] = {}
 
 
@@ -147,31 +198,16 @@ def _sqlite(database_url: str, file: str | None) -> Engine:
     if not file or file == ":memory:":
         raise ValueError("the platform's database must be a file: threads and processes share it")
     gate = _Gate(Path(f"{file}-write-lock"))
+    place = _File(file)
     engine = create_engine(
-        database_url,
-        hide_parameters=True,
-        pool_size=20,
-        max_overflow=60,
-        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+        database_url, hide_parameters=True, pool_size=20, max_overflow=60, creator=place.connect
     )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+
+    def begin(connection: Connection) -> None:
+        place.check()
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "begin", begin)
     _gates[engine] = gate
     return engine
-
-
-def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-        "secure_delete=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -104,6 +104,8 @@ devices = Table(
     Column("last_seen_at", BigInteger, nullable=False),
     Column("clock_offset_s", Float, nullable=False),
     Column("sdk", Text),
+    Column("exchange_seq", BigInteger, comment="how many exchanges the device must know of; a copy knows fewer"),
+    Column("exchange_id", ID, comment="the id it gave the exchange before that"),
 )
 
 sessions = Table(
