@@ -31,16 +31,20 @@ class _Held:
     dead_letters: list[EntryRow]
 
 
-def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: int) -> None:
+def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: int) -> bool:
     """
     Go on with lanes that the platform says are another device's.
 
     A lane that is older than the last move was a former device's of this
     journal: it moves alone. Any other shows that this journal is a copy of one
     in use: then it becomes another device, and every lane moves.
+
+    Returns:
+        Whether it became another device.
     """
     newest = scalar(connection, "SELECT max(successor_lane) FROM lanes") or 0
-    if any(lane_id >= newest for lane_id in lane_ids):
+    is_copy = any(lane_id >= newest for lane_id in lane_ids)
+    if is_copy:
         connection.exec_driver_sql(
             "UPDATE device SET previous_device_id = device_id, device_id = ?, secret = ?, exchange_seq = 0,"
             " exchange_id = NULL",
@@ -49,6 +53,7 @@ def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: in
         lane_ids = [row[0] for row in rows(connection, "SELECT lane_id FROM lanes WHERE drained = 0 ORDER BY lane_id")]
     for lane_id in lane_ids:
         move(journal, connection, lane_id, now)
+    return is_copy
 
 
 def move(journal: Journal, connection: Connection, lane_id: int, now: int) -> None:

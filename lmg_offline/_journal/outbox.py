@@ -378,15 +378,18 @@ class Outbox:
             )
         )
 
-    def fork(self, lane_ids: list[int], *, now_ms: int) -> None:
+    def fork(self, lane_ids: list[int], *, now_ms: int) -> bool:
         """
         Go on with lanes that the platform says are another device's: this journal is, or was, a copy.
 
         Atomic: if need be a new device id and secret; for each lane a new one
         that begins with the identity of the old and goes on with its entries,
         their ids and times kept. The old numbers are named in the ledger as moved.
+
+        Returns:
+            Whether this is another device now.
         """
-        self._store.run(lambda connection: moves.go_on(self._journal, connection, lane_ids, now_ms))
+        return self._store.run(lambda connection: moves.go_on(self._journal, connection, lane_ids, now_ms))
 
     def move(self, lane_ids: list[int], *, now_ms: int) -> None:
         """As `fork`, and this device stays who it is: the platform took these lanes for nobody's."""
