@@ -18,7 +18,7 @@ from .._support.clock import Clock
 from .._support.ids import new_id, new_secret
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
-from .tables import LANE_SHIFT, lmg_sessions, metadata
+from .tables import LANE_SHIFT, ledger_retried, lmg_sessions, metadata
 
 VERSION = 3
 
@@ -115,6 +115,7 @@ def _to_3(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_seq INTEGER NOT NULL DEFAULT 0")
     connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_id TEXT")
     connection.exec_driver_sql("ALTER TABLE ledger ADD COLUMN moved_to INTEGER")
+    ledger_retried.create(connection)
 
 
 _STEPS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from .._support.ids import new_id, new_secret
 from ..protocol.canonical import encode
 from .engine import rows, scalar
-from .journal import LANE_COLUMNS, Journal, mark_drained, note_moved
+from .journal import LANE_COLUMNS, Journal, mark_drained, note_moved, retried_in
 from .records import EntryRow, LaneRow, digest_of
 from .tables import LANE_SHIFT, SEQ_MASK
 
@@ -78,7 +78,10 @@ def move(journal: Journal, connection: Connection, lane_id: int, now: int) -> No
         "UPDATE lanes SET identify_position = ?, last_position = ? WHERE lane_id = ?",
         (max(identifies, default=opening), last, new_lane),
     )
-    note_moved(connection, moved, "moved", now)
+    retried = retried_in(connection, lane_id)
+    for reason, is_retried in (("moved", False), ("retried", True)):
+        kept = {old: new for old, new in moved.items() if (old in retried) is is_retried}
+        note_moved(connection, kept, reason, now)
     _follow_views(connection, lane_id, new_lane, moved)
     connection.exec_driver_sql(
         "UPDATE lanes SET sealed_at = coalesce(sealed_at, ?), successor_lane = ?, last_position ="

@@ -18,7 +18,7 @@ from .._core.profiles import change_of, fold
 from .._support.ids import new_id
 from . import moves
 from .engine import rows, scalar
-from .journal import LANE_COLUMNS, Journal, mark_drained
+from .journal import LANE_COLUMNS, Journal, mark_drained, retried_in
 from .moves import ENTRY_COLUMNS
 from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded
 from .tables import LANE_SHIFT, SEQ_MASK
@@ -127,7 +127,8 @@ class Outbox:
             token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
         if token is None and found and found[0].kind == "forget":
             token = json.loads(found[0].body).get("token")  # it is kept nowhere else any more
-        return LaneBatch(lane, token, tuple(found))
+        retried = retried_in(connection, lane_id) if found else frozenset()
+        return LaneBatch(lane, token, tuple(found), retried)
 
     def holds(self, position: int, entry_id: str) -> bool:
         """Say whether the entry is queued under that key and id."""
