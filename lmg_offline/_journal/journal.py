@@ -372,6 +372,13 @@ def follow(connection: Connection, position: int) -> int:
         position = int(found[0][0])
 
 
+def retried_in(connection: Connection, lane_id: int) -> frozenset[int]:
+    """Return the keys in a lane that were given to retried dead letters."""
+    low = lane_id << LANE_SHIFT
+    retried = "SELECT moved_to FROM ledger WHERE reason = 'retried' AND moved_to BETWEEN ? AND ?"
+    return frozenset(row[0] for row in rows(connection, retried, (low, low + SEQ_MASK)))
+
+
 def mark_drained(connection: Connection, lane_id: int) -> None:
     """
     A sealed lane with nothing left: nothing of its person stays in it, nor a token nobody needs.

@@ -16,7 +16,7 @@ _ENDS = (
 )
 _MOVED = (
     "SELECT ledger_id, first_position, last_position, moved_to FROM ledger WHERE ledger_id > ?"
-    " AND reason = 'moved' AND moved_to IS NOT NULL ORDER BY ledger_id"
+    " AND moved_to >> 32 <> first_position >> 32 ORDER BY ledger_id"
 )
 
 

@@ -19,7 +19,7 @@ from .._support.ids import new_id, new_secret
 from ..config import MAX_BYTES, MAX_ENTRIES
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, engine_for, mapped, rows, scalar, sync_folder
-from .tables import LANE_SHIFT, lanes_by_user, lmg_sessions, metadata
+from .tables import LANE_SHIFT, lanes_by_user, ledger_retried, lmg_sessions, metadata
 
 VERSION = 2
 
@@ -122,6 +122,7 @@ def _to_2(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE device ADD COLUMN exchange_id TEXT")
     connection.exec_driver_sql("ALTER TABLE ledger ADD COLUMN moved_to INTEGER")
     lanes_by_user.create(connection)
+    ledger_retried.create(connection)
     lmg_sessions.create(connection)
 
 

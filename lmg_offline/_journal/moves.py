@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from .._support.ids import new_id, new_secret
 from ..protocol.canonical import encode
 from .engine import rows, scalar
-from .journal import LANE_COLUMNS, Journal, mark_drained, note_moved
+from .journal import LANE_COLUMNS, Journal, mark_drained, note_moved, retried_in
 from .records import EntryRow, LaneRow, digest_of
 from .tables import LANE_SHIFT, SEQ_MASK
 
@@ -31,16 +31,20 @@ class _Held:
     dead_letters: list[EntryRow]
 
 
-def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: int) -> None:
+def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: int) -> bool:
     """
     Go on with lanes that the platform says are another device's.
 
     A lane that is older than the last move was a former device's of this
     journal: it moves alone. Any other shows that this journal is a copy of one
     in use: then it becomes another device, and every lane moves.
+
+    Returns:
+        Whether it became another device.
     """
     newest = scalar(connection, "SELECT max(successor_lane) FROM lanes") or 0
-    if any(lane_id >= newest for lane_id in lane_ids):
+    is_copy = any(lane_id >= newest for lane_id in lane_ids)
+    if is_copy:
         connection.exec_driver_sql(
             "UPDATE device SET previous_device_id = device_id, device_id = ?, secret = ?, exchange_seq = 0,"
             " exchange_id = NULL",
@@ -49,6 +53,7 @@ def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: in
         lane_ids = [row[0] for row in rows(connection, "SELECT lane_id FROM lanes WHERE drained = 0 ORDER BY lane_id")]
     for lane_id in lane_ids:
         move(journal, connection, lane_id, now)
+    return is_copy
 
 
 def move(journal: Journal, connection: Connection, lane_id: int, now: int) -> None:
@@ -83,7 +88,10 @@ def move(journal: Journal, connection: Connection, lane_id: int, now: int) -> No
             new_lane,
         ),
     )
-    note_moved(connection, moved, "moved", now)
+    retried = retried_in(connection, lane_id)
+    for reason, is_retried in (("moved", False), ("retried", True)):
+        kept = {old: new for old, new in moved.items() if (old in retried) is is_retried}
+        note_moved(connection, kept, reason, now)
     _follow_views(connection, lane_id, new_lane, moved)
     connection.exec_driver_sql(
         "UPDATE lanes SET sealed_at = coalesce(sealed_at, ?), successor_lane = ?, last_position ="

@@ -20,7 +20,7 @@ from .._support.ids import new_id
 from ..errors import JournalFull
 from . import moves
 from .engine import rows, scalar
-from .journal import LANE_COLUMNS, Journal, mark_drained
+from .journal import LANE_COLUMNS, Journal, mark_drained, retried_in
 from .moves import ENTRY_COLUMNS
 from .parts import in_parts
 from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded
@@ -137,7 +137,8 @@ class Outbox:
             token = scalar(connection, "SELECT token FROM tokens WHERE user_id = ?", (lane.user_id,))
         if token is None and found and found[0].kind == "forget":
             token = json.loads(found[0].body).get("token")  # it is kept nowhere else any more
-        return LaneBatch(lane, token, tuple(found))
+        retried = retried_in(connection, lane_id) if found else frozenset()
+        return LaneBatch(lane, token, tuple(found), retried)
 
     def mark_sent(self, batches: Sequence[LaneBatch]) -> bool:
         """
@@ -458,15 +459,18 @@ class Outbox:
             vital=True,
         )
 
-    def fork(self, lane_ids: list[int], *, now_ms: int) -> None:
+    def fork(self, lane_ids: list[int], *, now_ms: int) -> bool:
         """
         Go on with lanes that the platform says are another device's: this journal is, or was, a copy.
 
         Atomic: if need be a new device id and secret; for each lane a new one
         that begins with the identity of the old and goes on with its entries,
         their ids and times kept. The old numbers are named in the ledger as moved.
+
+        Returns:
+            Whether this is another device now.
         """
-        self._store.run(lambda connection: moves.go_on(self._journal, connection, lane_ids, now_ms))
+        return self._store.run(lambda connection: moves.go_on(self._journal, connection, lane_ids, now_ms))
 
     def move(self, lane_ids: list[int], *, now_ms: int) -> None:
         """As `fork`, and this device stays who it is: the platform took these lanes for nobody's."""

@@ -106,11 +106,23 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class LaneBatch:
-    """A lane's part of one replay: where it stands, the token for its user, the entries to send."""
+    """
+    A lane's part of one replay.
+
+    Attributes:
+        lane: Where it stands.
+
+        token: The verification token of its user.
+
+        entries: What to send.
+
+        retried: Keys of those that were dead letters: older than their place says.
+    """
 
     lane: LaneRow
     token: str | None = field(repr=False)
     entries: tuple[EntryRow, ...]
+    retried: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

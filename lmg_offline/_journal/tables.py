@@ -145,6 +145,7 @@ ledger = Table(
     sqlite_autoincrement=True,
 )
 Index("ledger_by_position", ledger.c.first_position)
+ledger_retried = Index("ledger_retried", ledger.c.moved_to, sqlite_where=text("reason = 'retried'"))
 
 tokens = Table(
     "tokens",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._core.ages import Age, Now, ages
+from .._core.ages import Age, Now, age, ages
 from .._journal.outbox import DeviceIdentity
 from .._journal.records import EntryRow, LaneBatch
 from ..protocol.canonical import encode
@@ -32,8 +32,11 @@ def replay_body(device: DeviceIdentity, batches: list[LaneBatch], now: Now) -> b
 def _lane(batch: LaneBatch, now: Now) -> str:
     lane = batch.lane
     after = encode({"seq": lane.acked_seq, "id": lane.acked_id})
-    known_ages = ages([entry.made for entry in batch.entries], now)
-    entries = ",".join(_entry(entry, age) for entry, age in zip(batch.entries, known_ages, strict=True))
+    known_ages = _ages(batch, now)
+    entries = ",".join(
+        _entry(entry, each, entry.position in batch.retried)
+        for entry, each in zip(batch.entries, known_ages, strict=True)
+    )
     known = {"user_id": lane.user_id, "verified": lane.state == "verified"}
     identity = f'"identity":{encode(known)},' if lane.is_claimed else ""
     return (
@@ -42,9 +45,15 @@ def _lane(batch: LaneBatch, now: Now) -> str:
     )
 
 
-def _entry(entry: EntryRow, age: Age) -> str:
-    by_clock = ',"by_clock":true' if age.by_clock else ""
+def _ages(batch: LaneBatch, now: Now) -> list[Age]:
+    """Return each entry's age. A retried dead letter stands where it was not made: it bounds no other's."""
+    in_order = iter(ages([entry.made for entry in batch.entries if entry.position not in batch.retried], now))
+    return [age(entry.made, now) if entry.position in batch.retried else next(in_order) for entry in batch.entries]
+
+
+def _entry(entry: EntryRow, known: Age, is_retried: bool) -> str:
+    marks = (',"by_clock":true' if known.by_clock else "") + (',"retried":true' if is_retried else "")
     return (
         f'{{"seq":{entry.seq},"id":{encode(entry.id)},"kind":{encode(entry.kind)},"made_at":{entry.made_at},'
-        f'"age_ms":{"null" if age.ms is None else age.ms}{by_clock},"payload":{entry.body}}}'
+        f'"age_ms":{"null" if known.ms is None else known.ms}{marks},"payload":{entry.body}}}'
     )

@@ -30,11 +30,13 @@ class Outcomes:
         self._events.emit("dead_letter", entry_id=entry.id, code=code, message=message)
 
     def fork(self, lane_ids: list[int], reason: str) -> None:
-        """Go on as another device: this journal is a copy."""
-        self._outbox.fork(lane_ids, now_ms=self._clock.wall_ms())
+        """Go on with lanes that are another device's: as a new one, unless they were a former one's of ours."""
         self._is_untidy = True
-        log.warning("journal is a copy; going on as a new device", extra={"lanes": len(lane_ids)})
-        self._events.emit("forked", reason=reason)
+        if self._outbox.fork(lane_ids, now_ms=self._clock.wall_ms()):
+            log.warning("journal is a copy; going on as a new device", extra={"lanes": len(lane_ids)})
+            self._events.emit("forked", reason=reason)
+        else:
+            log.info("lanes of a former device go on in new sessions", extra={"lanes": len(lane_ids)})
 
     def tell(self, lanes: Mapping[int, LaneRow], results: Iterable[LaneResult], recorded: Recorded) -> None:
         """Emit what was recorded."""

@@ -246,12 +246,13 @@ class _Request:
         """
         if logged is not None:
             return Stamp(entry.id, entry.seq, logged.occurred_at, logged.uncertain, retried=True)
-        before = state.last_entry_at or 0
+        # Neither is one raised that we have no log row of: one that the device set aside, or a backup lost.
+        before = 0 if entry.retried else state.last_entry_at or 0
         is_clock_right = abs(self._device.sent_at - self._now_ms) <= CLOCK_TOLERANCE_MS
         age_ms = None if entry.by_clock and not is_clock_right else entry.age_ms
         at_ms = before if age_ms is None else self._sent_at - age_ms
         at_ms = min(max(at_ms, before), self._now_ms)
-        return Stamp(entry.id, entry.seq, at_ms, uncertain=age_ms is None)
+        return Stamp(entry.id, entry.seq, at_ms, uncertain=age_ms is None, retried=entry.retried)
 
     def _log(self, lane: Lane, entry: Entry, stamp: Stamp, outcome: Applied | Refused) -> None:
         state = self._state(lane)

@@ -250,6 +250,7 @@ class _Entry(_Open):
     age_ms = fields.Integer(least=0, required=True, allow_none=True)
     payload = stock.Raw(allow_none=True, load_default=None)
     by_clock = fields.Flag(load_default=False)
+    retried = fields.Flag(load_default=False)
 
 
 class _Identity(_Open):

@@ -73,6 +73,8 @@ class Entry:
         payload: Not checked yet, of any JSON type: see `entries.check_payload`.
 
         by_clock: The age is the difference of two readings of the device's wall clock.
+
+        retried: It was a dead letter: older than its number says.
     """
 
     seq: int
@@ -82,6 +84,7 @@ class Entry:
     age_ms: int | None
     payload: object
     by_clock: bool = False
+    retried: bool = False
 
     def __repr__(self) -> str:
         return f"Entry(seq={self.seq}, id={self.id!r}, kind={self.kind!r})"

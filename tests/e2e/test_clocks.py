@@ -111,7 +111,7 @@ def told(platform: SimulatedPlatform) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query.order_by(table.c.session_id, table.c.seq)).mappings()]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, max_size=14), st.lists(st.integers(0, WAY_MS), min_size=1, max_size=5))
 def test_time_is_right_or_in_doubt(
     platforms: Site, tmp_path: Path, story: list[tuple[str, Any]], ways: list[int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kiosk import MINUTE_MS, Kiosk, Site, lane, track
+from kiosk import DAY_MS, MINUTE_MS, Kiosk, Site, identify, lane, position, track, update_of
 
 from lmg_offline.platform.ingest import CLOCK_TOLERANCE_MS, LONGEST_WAY_MS
 from lmg_offline.platform.store import tables
@@ -43,3 +43,16 @@ def test_what_a_device_reckons_dates_its_entries_if_it_can_be(
     ((age_ms, is_doubted),) = dated(site)
     assert not is_doubted
     assert age_ms >= reckoned_ago_ms + 1000 if is_taken else age_ms == 1000
+
+
+def test_a_retried_entry_that_the_platform_never_saw_overwrites_nothing_newer(site: Site, kiosk: Kiosk) -> None:
+    """The device had set it aside itself, or a backup lost its row: it is as old as it is, not as its number."""
+    kiosk.one([identify(1, "ann", age_ms=DAY_MS), update_of(2, {"name": "new"}, age_ms=MINUTE_MS)])
+
+    old = update_of(3, {"name": "old", "city": "Kelowna"}, age_ms=2 * MINUTE_MS)
+    unknown = update_of(4, {"name": "older"}, age_ms=None)
+    reply = kiosk.one([{**old, "retried": True}, {**unknown, "retried": True}, track(5, "a")], after=position(2))
+
+    assert [{"seq": 3, "attributes": ["name"]}, {"seq": 4, "attributes": ["name"]}] == reply["conflicts"]
+    assert {"name": "new", "city": "Kelowna"} == site.profile("ann")
+    assert [2 * MINUTE_MS, True, 1000] == [dated(site)[2][0], dated(site)[3][1], dated(site)[4][0]]

@@ -348,3 +348,22 @@ def test_bookmarks_of_a_copy_are_shown_until_a_list_has_them(rig: Rig) -> None:
 
     assert ["delivered", "queued"] == [row.offer_id for row in rig.cache.bookmarks()]
     assert kept["delivered"] <= lane.acked_position < kept["queued"]
+
+
+def test_a_retried_entry_says_so_wherever_it_went(rig: Rig, platform: MemoryPlatform) -> None:
+    """Its number is not its place in time, in its own lane and in the next."""
+    platform.refuse = lambda entry: "invalid_payload" if entry["payload"].get("name") == "bad" else None
+    rig.track("bad")
+    rig.clock.advance(60)
+    rig.track("later")
+    rig.drain()
+    platform.refuse = lambda entry: None
+    receipt = rig.desk.retry(rig.desk.dead_letters()[0].id)
+    (batch,) = rig.outbox.next_batch(10, 10_000, ())
+    rig.outbox.fork([batch.lane.lane_id], now_ms=rig.clock.wall_ms())
+    rig.drain()
+    sent = platform.requests[-1]["lanes"][0]["entries"]
+
+    assert {batch.entries[0].position} == batch.retried
+    assert [("track", True, 60_000)] == [(entry["kind"], entry.get("retried"), entry["age_ms"]) for entry in sent]
+    assert ("acknowledged", True) == (rig.desk.receipt(receipt), rig.desk.audit().adds_up)
