@@ -18,7 +18,7 @@ from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
 from lmg_offline._sync.tokens import TokenProvider
 from lmg_offline._transport.port import QueryOutcome, Replayed, ReplayOutcome
-from lmg_offline.config import LmgSettings
+from lmg_offline.config import Bounds, LmgSettings
 from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
 
@@ -187,10 +187,11 @@ class Rig:
         token_provider: TokenProvider | None = None,
         lmg: LmgSettings | None = None,
         endpoint: str = "http://platform.test",
+        bounds: Bounds | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.platform = platform or MemoryPlatform(clock=self.clock)
-        self.journal = Journal.open(folder, self.clock, durable=False)
+        self.journal = Journal.open(folder, self.clock, durable=False, bounds=bounds)
         self.outbox = Outbox(self.journal)
         self.events = Events()
         self.cache = ReadCache(self.journal.store)
