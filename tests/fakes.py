@@ -19,7 +19,7 @@ from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
 from lmg_offline._sync.tokens import TokenProvider
 from lmg_offline._transport.port import DeviceRefused, QueryOutcome, Replayed, ReplayOutcome
-from lmg_offline.config import LmgSettings
+from lmg_offline.config import Bounds, LmgSettings
 from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
 
@@ -233,10 +233,11 @@ class Rig:
         lmg: LmgSettings | None = None,
         endpoint: str = "http://platform.test",
         clock: Any = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.platform = platform or MemoryPlatform(clock=self.clock)
-        self.journal = Journal.open(folder, self.clock, durable=False)
+        self.journal = Journal.open(folder, self.clock, durable=False, bounds=bounds)
         self.outbox = Outbox(self.journal)
         self.events = Events()
         self.cache = ReadCache(self.journal.store)

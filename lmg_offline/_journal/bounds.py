@@ -31,10 +31,21 @@ _BESIDE_PAYLOAD_BYTES = 24 * 1024
 # Entries looked at in one transaction: other writers wait no longer than that takes.
 _PART = 5_000
 _CACHED_AT_ONCE = 50
+# A log that takes more than this part of the bound is emptied first; else merging is the cheaper way.
+_LOG_SHARE = 4
 
 
 class NoRoom(Exception):
-    """One more entry does not fit. Never leaves the journal: callers make room, or raise JournalFull."""
+    """
+    One more entry does not fit. Never leaves the journal: callers make room, or raise JournalFull.
+
+    Attributes:
+        size_bytes: Of its payload.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(size_bytes)
+        self.size_bytes = size_bytes
 
 
 class Room:
@@ -65,28 +76,33 @@ class Room:
         left = min(self._entries_left(connection, position - 1), self._writes_left(connection, size_bytes))
         self.limit = position - 1 + left
         if left <= 0:
-            raise NoRoom
+            raise NoRoom(size_bytes)
 
-    def make(self) -> bool:
+    def make(self, size_bytes: int) -> bool:
         """
-        Merge a part of the queue, or let cached reads go; say whether to try again.
+        Merge a part of the queue, empty the log, or let cached reads go; say whether to try again.
 
         One part at a time: the others' writes go on in between.
         """
-        if self._bounds.max_bytes is not None and self._store.wal_bytes():
-            self._store.checkpoint()
-        return self._store.run(self._make_some, vital=True)
+        most = self._bounds.max_bytes
+        is_log_long = most is not None and self._store.wal_bytes() > most // _LOG_SHARE
+        return (
+            (is_log_long and self._has_emptied_log())
+            or self._store.run(self._merge_some, vital=True)
+            or (most is not None and self._has_emptied_log())
+            or self._store.run(lambda connection: self._drop_cached(connection, size_bytes), vital=True)
+        )
 
-    def merge_tail(self, connection: Connection) -> None:
+    def merge_tail(self, connection: Connection, size_bytes: int) -> None:
         """
-        Take out what a write that was just put at the end supersedes.
+        Take out what a write of this size, that was just put at the end, supersedes.
 
         Raises:
             NoRoom: It takes the place of no other, or needs more bytes than there are.
         """
         merged = merge(connection, self._resume_at, _PART, self._store.clock.wall_ms())
         if not merged.removed or self._bytes_free(connection) < 0:
-            raise NoRoom
+            raise NoRoom(size_bytes)
 
     def full(self) -> JournalFull:
         """Return the error that says what is full and what to do."""
@@ -143,19 +159,25 @@ class Room:
     def _file_bytes(self, connection: Connection) -> int:
         return int(scalar(connection, "PRAGMA page_count")) * self._store.page_bytes
 
-    def _make_some(self, connection: Connection) -> bool:
+    def _has_emptied_log(self) -> bool:
+        before = self._store.wal_bytes()
+        if before:
+            self._store.checkpoint()
+        return self._store.wal_bytes() < before
+
+    def _merge_some(self, connection: Connection) -> bool:
         if self._barren == _state(connection):
             return False
         merged = merge(connection, self._resume_at, _PART, self._store.clock.wall_ms())
         self._resume_at = merged.resume_at
-        if merged.removed or not merged.ended or self._drop_cached(connection):
+        if merged.removed or not merged.ended:
             return True
         self._barren = _state(connection)
         return False
 
-    def _drop_cached(self, connection: Connection) -> bool:
+    def _drop_cached(self, connection: Connection, size_bytes: int) -> bool:
         """What was read can be read again, what was written can't be written again: the oldest answers go."""
-        if self._writes_left(connection, 0) > 0:
+        if self._writes_left(connection, size_bytes) > 0:
             return False
         oldest = rows(connection, "SELECT rowid FROM cache ORDER BY as_of LIMIT ?", (_CACHED_AT_ONCE,))
         for row in oldest:

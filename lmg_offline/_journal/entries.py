@@ -89,7 +89,7 @@ class Entries:
         def replace(connection: Connection) -> int:
             position = self._look_up_next(connection)
             connection.exec_driver_sql(_INSERT, self._row(position, entry_id, kind, body, stamp))
-            self._room.merge_tail(connection)
+            self._room.merge_tail(connection, size)
             self._next = position + 1
             return position
 
@@ -115,8 +115,8 @@ class Entries:
         while True:
             try:
                 return self._store.run(work, single=single)
-            except NoRoom:
-                if self._room.make():
+            except NoRoom as full:
+                if self._room.make(full.size_bytes):
                     continue
             try:
                 if instead is not None:

@@ -37,7 +37,7 @@ class Upkeep:
         # _changed guards _due and _thread. Nothing slow happens while it is held.
         self._changed = threading.Condition()
         self._due: dict[Owing, float] = {}
-        self._failing: set[Owing] = set()  # used by the thread alone: each fault is logged once
+        self._failing: set[Owing] = set()  # each fault is logged once
         self._thread: threading.Thread | None = None
 
     def owe(self, owing: Owing, in_s: float = PAUSE_S) -> None:
@@ -61,6 +61,7 @@ class Upkeep:
         """Do not come back for it."""
         with self._changed:
             self._due.pop(owing, None)
+            self._failing.discard(owing)
 
     def _loop(self) -> None:
         while True:
