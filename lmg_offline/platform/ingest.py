@@ -269,7 +269,9 @@ class _Request:
         batch = self._effects.batch
         logged = batch.log.get(entry.id)
         place = (session_id, entry.seq, entry.id)
-        return (logged is not None and _place(logged, entry.id) == place) or place in batch.repeats
+        if logged is not None and _place(logged, entry.id) == place:
+            return True
+        return place in batch.repeats or place in batch.new_repeats
 
     def _state(self, lane: Lane) -> LaneState:
         return self._effects.batch.lanes[lane.session_id]
