@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import dialect, network
+from . import dialect, kills, network
 from .oracle import Report
 from .stage import Stage
 
@@ -31,6 +31,8 @@ ROWS = (
     Row("bad-answers", network.bad_answers, 120),
     Row("lost-acknowledgements", network.lost_acknowledgements, 150),
     Row("delivered-twice-and-late", network.delivered_twice_and_late, 150),
+    Row("kill", kills.kill, 30),
+    Row("processes", kills.processes, 3),
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
 )
