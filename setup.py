@@ -30,11 +30,14 @@ DEV = [
     "httpx>=0.28",
     "hypothesis>=6.120",
     "import-linter>=2.1",
+    "matplotlib>=3.10",
     "mypy>=1.14",
+    "psutil>=7.0",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "ruff>=0.9",
     "snowplow-tracker>=1.1",
+    "types-psutil>=7.0",
 ]
 
 setup(

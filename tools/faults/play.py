@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from lmg_offline import Client
 from lmg_offline.cli.admin import Admin
 
+from .alarm import Alarm
 from .exchanges import Script, passing
 from .kiosk import BUSINESSES, OFFERS, Kiosk
 from .oracle import Report, judge
@@ -22,33 +22,6 @@ from .stage import PlatformFacts, Stage
 
 CLOSE_WITHIN_S = 5.0
 STEP_S = 0.005
-
-
-class Alarm(logging.Handler):
-    """
-    Collects what the SDK logs as an error: an exception that got as far as its sync.
-
-    Attributes:
-        lines: One for each, different ones once.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
-        line = f"{record.getMessage()} ({getattr(record, 'error', 'no kind named')})"
-        if line not in self.lines:
-            self.lines.append(line)
-
-    def __enter__(self) -> Alarm:
-        logging.getLogger("lmg_offline").addHandler(self)
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        logging.getLogger("lmg_offline").removeHandler(self)
-        self.close()
 
 
 @dataclass(slots=True)

@@ -16,9 +16,10 @@ Source: our own, because no well-kept fault proxy can be installed from PyPI
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -113,6 +114,8 @@ class FaultProxy:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         # All below belong to the loop's thread.
+        self._server: asyncio.Server | None = None
+        self._bound: socket.socket | None = None  # while refusing: keeps the port
         self._connections: set[asyncio.Task[None]] = set()
         self._late: list[tuple[Request, int]] = []
         self._count = 0
@@ -131,6 +134,19 @@ class FaultProxy:
         """Wait until so many exchanges have ended; say whether they have."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._seen) >= exchanges, timeout_s)
+
+    def refuse(self) -> None:
+        """Reset every connection and refuse new ones, until `listen`. The port stays ours."""
+        self._on_loop(self._refuse)
+
+    def listen(self) -> None:
+        """Accept connections again, at the same endpoint."""
+        self._on_loop(self._listen)
+
+    def _on_loop(self, what: Callable[[], Coroutine[None, None, None]]) -> None:
+        if self._loop is None:
+            raise AssertionError("unreachable: called before start")
+        asyncio.run_coroutine_threadsafe(what(), self._loop).result(CLOSE_WITHIN_S)
 
     def start(self) -> None:
         """
@@ -190,17 +206,42 @@ class FaultProxy:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accepted, "127.0.0.1", 0, backlog=256)
-        self._port = server.sockets[0].getsockname()[1]
+        self._bind()
+        await self._listen()
         self._ready.set()
         try:
             await self._stop.wait()
         finally:
-            server.close()
-            for task in list(self._connections):
-                task.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
-            await asyncio.sleep(0)  # one turn of the loop, in which aborted transports close their sockets
+            await self._hang_up()
+            if self._bound is not None:
+                self._bound.close()
+
+    def _bind(self) -> None:
+        """Take our port without listening: who connects is refused."""
+        self._bound = socket.socket()
+        self._bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._bound.bind(("127.0.0.1", self._port))
+        self._port = self._bound.getsockname()[1]
+
+    async def _listen(self) -> None:
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            self._server = await asyncio.start_server(self._accepted, sock=bound, backlog=256)
+
+    async def _refuse(self) -> None:
+        await self._hang_up()
+        if self._bound is None:
+            self._bind()
+
+    async def _hang_up(self) -> None:
+        """Stop listening, and reset every connection."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # one turn of the loop, in which aborted transports close their sockets
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

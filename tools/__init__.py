@@ -1,0 +1,1 @@
+"""Everything for developers that is not a test; nothing here is installed."""
