@@ -7,7 +7,9 @@ import pytest
 from lmg_offline._core.merging import ProfileWrite, superseded
 
 
-def write(position: int, attributes: str, *, boot: str = "b1", up_ms: int | None = None, wall_ms: int = 0) -> ProfileWrite:
+def write(
+    position: int, attributes: str, *, boot: str = "b1", up_ms: int | None = None, wall_ms: int = 0
+) -> ProfileWrite:
     """Return a write of one-letter attributes; later positions are made later."""
     up = position * 10 if up_ms is None else up_ms
     return ProfileWrite(position, frozenset(attributes), 1_000_000 + (wall_ms or up), boot, up)

@@ -63,7 +63,7 @@ def test_the_error_says_what_is_full_and_what_to_do(tmp_path: Path) -> None:
     """Figures, and the ways out; nothing of what was written."""
     journal = bounded(tmp_path / "j", entries=3)
     fill(journal, '{"name": "secret"}')
-    with pytest.raises(JournalFull, match="holds 3 of at most 3 entries; .* raise max_entries") as caught:
+    with pytest.raises(JournalFull, match=r"holds 3 of at most 3 entries; .* raise max_entries") as caught:
         journal.append("track", "{}")
 
     assert "secret" not in str(caught.value)
@@ -281,7 +281,8 @@ def test_what_was_on_the_wire_is_not_merged(tmp_path: Path) -> None:
     assert 1 == len(rig.platform.lanes)
     applied = [entry[2] for entry in rig.platform.log]
     assert len(set(applied)) == len(applied)
-    assert [receipt.split(".")[2] for receipt in (*sent, later[-1])] == [a for a in applied if a in "".join(sent + later[-1:])]
+    expected = [receipt.split(".")[2] for receipt in (*sent, later[-1])]
+    assert expected == [entry_id for entry_id in applied if entry_id in "".join(sent + later[-1:])]
     rig.close()
 
 
@@ -379,7 +380,7 @@ def test_so_many_bytes_on_disk_and_not_one_more(tmp_path: Path) -> None:
     assert LEAST_BYTES < used <= 2 * LEAST_BYTES
     files = sum((tmp_path / "j" / name).stat().st_size for name in ("journal.db", "journal.db-wal"))
     assert files <= 2 * LEAST_BYTES
-    with pytest.raises(JournalFull, match="bytes; .* raise max_bytes"):
+    with pytest.raises(JournalFull, match=r"bytes; .* raise max_bytes"):
         journal.append("track", json.dumps({"name": "n", "properties": {"p": BIG}}))
     assert 2 * LEAST_BYTES >= journal.store.used_bytes()
     journal.close()
@@ -460,7 +461,13 @@ def test_status_shows_how_full_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("max_entries", 0), ("max_entries", True), ("max_entries", 1.5), ("max_bytes", LEAST_BYTES - 1), ("max_bytes", "1")],
+    [
+        ("max_entries", 0),
+        ("max_entries", True),
+        ("max_entries", 1.5),
+        ("max_bytes", LEAST_BYTES - 1),
+        ("max_bytes", "1"),
+    ],
 )
 def test_a_bound_out_of_range_is_refused_by_name(tmp_path: Path, name: str, value: object) -> None:
     """Before anything is made on disk."""

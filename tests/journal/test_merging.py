@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
-from lmg_offline._core.ages import Now, age_ms
+from lmg_offline._core.ages import Now, age
 from lmg_offline._journal.engine import driver_connection, rows
 from lmg_offline._journal.merging import merge
 from lmg_offline._journal.records import EntryRow, digest_of
@@ -195,8 +195,8 @@ class Platform:
 
     def _apply(self, session: str, row: EntryRow, received_at: int, now: Now) -> None:
         before = self.last_at.get(session, 0)
-        age = age_ms(row.made_at, row.boot_id, row.since_boot_ms, now)
-        at = min(max(before if age is None else received_at - age, before), received_at)
+        age_ms = age(row.made, now).ms
+        at = min(max(before if age_ms is None else received_at - age_ms, before), received_at)
         self.last_at[session], self.kept[session] = at, Position(row.seq, row.id)
         self.log[row.id] = (session, row.seq)
         if row.kind == "update" or row.kind == "identify":

@@ -98,9 +98,9 @@ class Model:
         """Handle one entry: an id takes effect once, in whatever lane; a refused one may try another number."""
         logged, place = self.log.get(entry["id"]), (session, entry["seq"], entry["id"])
         if logged is not None and logged.code is None:
-            if entry["kind"] == "identify" and logged.session != session:
-                if self.apply(lane, entry, token) == "parked":
-                    return "parked"
+            is_claim = entry["kind"] == "identify" and logged.session != session
+            if is_claim and self.apply(lane, entry, token) == "parked":
+                return "parked"
             self.places.add(place)
             return None
         if logged is not None and (logged.session, logged.seq) == place[:2]:

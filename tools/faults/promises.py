@@ -11,8 +11,9 @@ from typing import Any
 
 from lmg_offline import Client
 
+from .alarm import Alarm
 from .oracle import Call, Evidence, Oracle, Report, judge
-from .play import STEP_S, Alarm
+from .play import STEP_S
 from .stage import PlatformFacts, Stage
 
 CLOSE_WITHIN_S = 5.0
