@@ -258,6 +258,7 @@ class Desk:
                 mark_drained(connection, lane_id)
 
         self._store.run(drop, vital=True)
+        self._store.checkpoint()  # what a person gave up is gone from the log too
         self._on_change()
 
     def receipt(self, receipt_id: str) -> str:

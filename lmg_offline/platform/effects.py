@@ -327,12 +327,13 @@ class Effects:
             return Refused(VERIFICATION_REQUIRED, "Only a verified user can be forgotten by another session.")
         at_ms = self._now_ms if stamp.uncertain else stamp.at_ms
         flush(self.batch)
-        orphan: str | None = None
+        left: str | None = None
         if not proven or lane.user_id is None:
-            orphan = erasure.erase_session(self._connection, self._property, lane.session_id, at_ms, self._now_ms)
+            left = erasure.erase_session(self._connection, self._property, lane.session_id, at_ms, self._now_ms)
         if proven and target is not None:
             erasure.erase_user(self._connection, self._property, target, at_ms, self._now_ms)
-        self._reload(orphan)
+            left = target
+        self._reload(left)
         after = self.batch.lanes[lane.session_id]
         after.last_entry_at = max(after.last_entry_at or 0, at_ms)
         return Applied()
@@ -346,13 +347,14 @@ class Effects:
         erasure.erase_session(self._connection, self._property, lane.session_id, forgotten_at, self._now_ms)
         self._reload(None)
 
-    def _reload(self, orphan: str | None) -> None:
+    def _reload(self, left: str | None) -> None:
+        """Load the batch anew after an erasure; the user of what is left, if any, gets the profile that shows now."""
         touched = self.batch.touched
-        if orphan is not None:
-            touched = replace(touched, user_ids={*touched.user_ids, orphan})
+        if left is not None:
+            touched = replace(touched, user_ids={*touched.user_ids, left})
         self.batch = Batch(self._connection, self._property.id, self._property.tombstone_secret, touched)
-        if orphan is not None:
-            self.batch.reprofiled.add(user_hash(orphan))
+        if left is not None and user_hash(left) in self.batch.users:
+            self.batch.reprofiled.add(user_hash(left))
 
 
 _FORGOTTEN = Refused(FORGOTTEN, "It was written before the person asked to be forgotten.")

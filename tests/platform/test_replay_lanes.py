@@ -201,6 +201,19 @@ def test_a_lane_that_stops_holds_up_no_other(site: Site, kiosk: Kiosk) -> None:
     ]
 
 
+def test_a_dead_letter_that_moves_on_is_known_where_it_was_in_the_same_request(site: Site, kiosk: Kiosk) -> None:
+    """One lane takes it up, another comes late with its old number: it counts once, and nobody is forked."""
+    kiosk.one([entry(1, "later_kind", {}, entry_id="letter"), track(2, "x", lane="s2")], session="s2")
+
+    replies = kiosk.replay(
+        lane([track(1, "letter", entry_id="letter")]),
+        lane([entry(1, "later_kind", {}, entry_id="letter")], session="s2"),
+    )
+
+    assert [("ok", []), ("ok", [])] == [(reply["status"], reply["refused"]) for reply in replies]
+    assert ["letter", "x"] == [row["name"] for row in site.rows(tables.activity, "name")]
+
+
 def test_a_retried_dead_letter_is_tried_again_and_overwrites_nothing_newer(site: Site, kiosk: Kiosk) -> None:
     """It comes with its id, its time and a new number, and keeps the time it had."""
     kiosk.one(

@@ -311,6 +311,33 @@ def test_an_erasure_that_comes_late_spares_who_started_afresh(site: Site, kiosk:
     assert ["identified"] == [row["state"] for row in site.rows(tables.users)]
 
 
+def test_a_late_erasure_uncovers_what_was_written_afresh(site: Site, kiosk: Kiosk) -> None:
+    """What the erased sessions had overruled counts as soon as they are gone."""
+    kiosk.one([identify(1, "ann", verify=True, profile={"name": None}, age_ms=DAY_MS)], token=site.token("ann"))
+    Kiosk(site, "kiosk-2").one([identify(1, "ann", lane="s2", profile={"name": "New"}, age_ms=0)], session="s2")
+    before = site.profile("ann")
+
+    kiosk.one([forget(2, age_ms=MINUTE_MS)], after=position(1))
+
+    assert ({}, {"name": "New"}) == (before, site.profile("ann"))
+
+
+@pytest.mark.parametrize(("void", "status", "left"), [(["s1-1", "s1-2"], "ok", 0), ([], "forked", 1)])
+def test_an_erasure_reaches_what_an_answer_was_lost_for(
+    site: Site, kiosk: Kiosk, void: list[str], status: str, left: int
+) -> None:
+    """The device gave the entries up before it knew that they had arrived; it names them, as no clone could."""
+    kiosk.one([identify(1, "ann", profile={"name": "Ann"}), track(2, "seen")])
+
+    reply = kiosk.one([entry(3, "forget", {"user_id": "ann", "token": None, "void": void})])
+
+    assert (status, left, left) == (
+        reply["status"],
+        len(site.rows(tables.users)),
+        len(site.rows(tables.activity)),
+    )
+
+
 def test_an_unverified_session_erases_what_it_wrote_and_no_more(site: Site, kiosk: Kiosk) -> None:
     """Whoever merely claims to be a user can't erase them."""
     kiosk.one([identify(1, "ann", verify=True, profile={"name": "Ann"})], token=site.token("ann"))

@@ -294,7 +294,6 @@ class IdentityMachine(RuleBasedStateMachine):
             for letter in self.rig.desk.dead_letters():
                 self.rig.desk.discard(letter.id)
             self.rig.drain()
-            self.rig.journal.store.checkpoint()
             self.the_platform_has_each_write_once_in_order_under_its_person()
             self.receipts_tell_the_truth()
             finals = {self.state(promise.receipt) for promise in self.model.promises}

@@ -465,6 +465,28 @@ def test_forget_drops_what_is_queued_and_sends_the_erasure(rig: Rig) -> None:
     assert rig.journal.current().user_id is None
 
 
+def test_an_erasure_names_what_it_gave_up(rig: Rig) -> None:
+    """The platform may have those entries already, its answer lost: it must not take this lane for a clone's."""
+    given_up = [rig.journal.identify("ann", None, None).written.id, rig.update(name="Ann").split(".", 2)[2]]
+    rig.session.forget()
+
+    assert given_up == rig.desk.entries()[0].payload["void"]
+
+
+def test_what_was_delivered_is_off_the_disk_while_somebody_elses_lane_is_parked(rig: Rig, tmp_path: Path) -> None:
+    """Whoever comes next by an identify finds as little as after a reset."""
+    rig.journal.identify("ann", "bad", None)
+    rig.drain()
+    rig.journal.identify("MARK-bob", None, {"name": "MARK-name"})
+    rig.session.save_term("MARK-term")
+    rig.journal.identify("cid", None, None)
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "journal").iterdir())
+    rig.drain()
+    later = b"".join(path.read_bytes() for path in (tmp_path / "journal").iterdir())
+
+    assert (False, False, 1) == (b"MARK-term" in everything, b"MARK" in later, rig.desk.counts().parked)
+
+
 def test_a_restart_keeps_the_floor_the_platform_named(rig: Rig, tmp_path: Path) -> None:
     """Retry-After survives the process."""
     rig.track()
