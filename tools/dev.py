@@ -10,8 +10,6 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        --minutes N --seed S --row NAME --count N --dialect D --json
     python3 tools/dev.py soak [...]    three writers and a bad network: nothing lost, all flat; more
                                        words: --minutes N --seed S --csv FILE --plot FILE
-    python3 tools/dev.py mutants [...] planted bugs, each of which the tests must catch; more
-                                       words: --only NAME
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -34,7 +32,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "faults", "soak", "mutants", "wheel")
+VERBS = ("demo", "test", "lint", "faults", "soak", "wheel")
 
 
 def stop(sentence: str) -> None:
@@ -153,7 +151,7 @@ def main(words: list[str]) -> int:
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
-    if verb in ("faults", "soak", "mutants"):
+    if verb in ("faults", "soak"):
         return subprocess.run([str(binary), "-m", f"tools.{verb}", *rest], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
