@@ -8,11 +8,15 @@ from .engine import rows, scalar
 from .store import Store
 from .tables import LANE_SHIFT
 
-# For each lane that matters: its first (ASC) or last (DESC) queued entry, and why it is parked.
-_ENDS = (
-    "SELECT l.lane_id, (SELECT e.position FROM entries e WHERE e.position BETWEEN l.lane_id << 32"
-    " AND (l.lane_id << 32) + 4294967295 ORDER BY e.position {} LIMIT 1), l.parked_code"
-    " FROM lanes l WHERE l.drained = 0"
+_IN_LANE = "e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
+# For each lane that matters its last queued entry; for one lane its first, and why it is parked.
+_LAST = (
+    f"SELECT l.lane_id, (SELECT e.position FROM entries e WHERE {_IN_LANE} ORDER BY e.position DESC LIMIT 1)"
+    " FROM lanes l WHERE l.drained = 0 ORDER BY l.lane_id"
+)
+_FIRST = (
+    f"SELECT (SELECT e.position FROM entries e WHERE {_IN_LANE} ORDER BY e.position LIMIT 1), l.parked_code"
+    " FROM lanes l WHERE l.lane_id = ?"
 )
 _MOVED = (
     "SELECT ledger_id, first_position, last_position, moved_to FROM ledger WHERE ledger_id > ?"
@@ -30,12 +34,17 @@ class Marks:
         store.read_with(self._set)
 
     def left(self) -> list[str | None]:
-        """Return for each lane that still holds some of it, why the lane is parked; None for one that can move."""
+        """
+        Return for lanes that still hold some of it, why each is parked; None for one that can move.
+
+        It ends at the first one that can move: with thousands of lanes, a look at
+        all of them at each write would cost more than the sending.
+        """
         return self._store.read_with(self._left)
 
     def _set(self, connection: Connection) -> None:
         self._seen = int(scalar(connection, "SELECT coalesce(max(ledger_id), 0) FROM ledger"))
-        self._ends = {row[0]: row[1] for row in rows(connection, _ENDS.format("DESC")) if row[1] is not None}
+        self._ends = {row[0]: row[1] for row in rows(connection, _LAST) if row[1] is not None}
 
     def _left(self, connection: Connection) -> list[str | None]:
         for ledger_id, first, last, moved_to in rows(connection, _MOVED, (self._seen,)):
@@ -45,5 +54,13 @@ class Marks:
                 place = min(end, last) + moved_to - first
                 lane_id = place >> LANE_SHIFT
                 self._ends[lane_id] = max(place, self._ends.get(lane_id, 0))
-        found = rows(connection, _ENDS.format("ASC"))
-        return [parked for lane_id, head, parked in found if head is not None and head <= self._ends.get(lane_id, 0)]
+        found: list[str | None] = []
+        for lane_id in sorted(self._ends):
+            head, parked = rows(connection, _FIRST, (lane_id,))[0]
+            if head is None or head > self._ends[lane_id]:
+                del self._ends[lane_id]
+                continue
+            found.append(parked)
+            if parked is None:
+                break
+        return found

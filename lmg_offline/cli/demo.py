@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 KILL_AFTER_SHARE = 0.4
 LOOK_EVERY_S = 0.01
+SHOW_EVERY_S = 2.0
 DRAIN_TIMEOUT_S = 3600.0
 STALLED_AFTER_S = 60.0
 SHOWN = 20
@@ -200,7 +201,7 @@ class Demo:
     def _flush(self, client: Client, total: int, started: float, advance: Callable[[int], None]) -> None:
         """Wait until all is delivered, the time is up, or nothing has moved for too long."""
         left, moved_at = total, started
-        while not client.flush(LOOK_EVERY_S * 20):
+        while not client.flush(SHOW_EVERY_S):
             queued, now = client.status().queued, time.monotonic()
             if queued != left:
                 left, moved_at = queued, now
