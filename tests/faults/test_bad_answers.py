@@ -27,8 +27,6 @@ REFUSALS = {
     "400 of a server without replay",
     "400 with an id of nobody",
     "401 in our shape",
-    "401 of a portal",
-    "403 as HTML",
     "403 in our shape",
     "403 of a device",
     "404 in our shape",
