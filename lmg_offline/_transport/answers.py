@@ -96,7 +96,8 @@ def collect_outcome(status: int, headers: Headers, body: bytes) -> CollectOutcom
     if snowplow.is_accepted(status, headers.get("Content-Type") or "", body):
         return Collected()
     message_id, message = _first_error(_parse(headers, body))
-    if message_id == wire.SESSION_EXPIRED or status in (401, 403, 404, 410):
+    is_page = (headers.get("Content-Type") or "").strip().lower().startswith("text/html")
+    if message_id == wire.SESSION_EXPIRED or (status in (401, 403, 404, 410) and not is_page):
         return SessionExpired()
     if status == 413:
         return Split("the request was too large", malformed=False)
@@ -116,8 +117,6 @@ def query_outcome(status: int, headers: Headers, body: bytes) -> QueryOutcome:
         data = parsed.get("data") if isinstance(parsed, dict) else None
         if status == 200 and isinstance(data, dict):
             return Answer(data, headers.get("ETag"))
-        if parsed is None and status in (401, 403):
-            return Refused(status, None, "the write key was refused")
         return _retry(status, headers)
     said = _status_code(parsed, status)
     if _is_unknown_document(message_id, message):

@@ -80,6 +80,7 @@ def run_status(client: Client, arguments: argparse.Namespace) -> int:
             ("dead letters", status.dead_letters),
             ("oldest entry", age),
             ("last synced", status.last_synced_at),
+            ("dialect", status.dialect),
             ("suspended", status.suspended),
             ("last error", status.last_error),
         ]

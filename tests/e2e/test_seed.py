@@ -20,12 +20,13 @@ def client(platform: Running, tmp_path: Path) -> Iterator[Client]:
         yield found
 
 
-def test_identify_with_a_user_id(client: Client) -> None:
-    """The user is identified, not verified."""
+def test_identify_with_a_user_id(client: Client, dialect: str) -> None:
+    """The user is identified, not verified; the status says how the platform was spoken to."""
     identification = client.user.identify("UNIQUE_USER_ID")
 
     assert AudienceState.IDENTIFIED is client.user.state
     assert AudienceState.IDENTIFIED is identification.result(20)
+    assert dialect == client.status().dialect
 
 
 @pytest.mark.parametrize("form", ["second argument", "options", "keyword"])

@@ -387,6 +387,29 @@ def test_a_refused_write_becomes_a_dead_letter_and_holds_nobody_up(rig: Rig, pla
     assert [letter.id] == [found.id for found in rig.desk.dead_letters()]
 
 
+@pytest.mark.parametrize(("times", "expected"), [(2, "acknowledged"), (3, "refused")])
+def test_a_refusal_that_names_no_error_of_the_platform_must_come_three_times(
+    rig: Rig, platform: MemoryLmg, times: int, expected: str
+) -> None:
+    """A proxy's 413 or 404 in HTML costs no entry."""
+    rig.drain()
+    platform.fault = once(Refused(413, None, "the request is too large"), "UpdateTraits", times)
+    receipt = rig.update(name="Ann")
+    rig.drain()
+
+    assert expected == rig.session.receipt_state(receipt)
+
+
+def test_a_proxys_refusal_does_not_cost_a_token(rig: Rig, platform: MemoryLmg) -> None:
+    """Whoever identifies behind it is not rejected, and the token is still there."""
+    rig.drain()
+    platform.fault = once(Refused(404, None, "no such page"), "IdentifySession", 2)
+    future = identify(rig, "ann", "good")
+    rig.drain()
+
+    assert "verified" == future.result(0).value
+
+
 def test_a_dead_letter_of_a_person_who_left_goes_out_under_them(rig: Rig, platform: MemoryLmg) -> None:
     """Also when their lane was empty and sealed by then, and their session is lost."""
     identify(rig, "bob")

@@ -223,7 +223,9 @@ def test_a_large_body_is_compressed_and_the_headers_are_sent() -> None:
         pytest.param(reply("401 No", error(401, "09-65-002")), SessionExpired(), id="expired session"),
         pytest.param(reply("404 No", error(404, "not-found")), Refused(404, "not-found", "why"), id="refused"),
         pytest.param(
-            reply("403 No", b"", kind="text/plain"), Refused(403, None, "the write key was refused"), id="403"
+            reply("403 No", b"", kind="text/plain"),
+            Retry("the platform answered HTTP 403", None, reached=True),
+            id="a portal's 403: from the cache then",
         ),
     ],
 )

@@ -13,10 +13,12 @@ from dataclasses import replace
 from ..._core import schedule
 from ..._core.schedule import Done, Retry, Suspend
 from ..._journal.records import EntryRow, LaneBatch, LaneResult, LmgSession, Refusal
-from ..._transport.port import GraphData, GraphOutcome
+from ..._transport.port import GraphData, GraphOutcome, Refused
 from ...config import LmgSettings
 from ...protocol.canonical import encode
 from ..parts import Parts
+
+DOUBTED_TIMES = 3
 
 
 class Calls:
@@ -28,6 +30,8 @@ class Calls:
         # How often in a row each lane's session was not taken, and a server failed at its next operation.
         self.lost: dict[int, int] = {}
         self._failures: dict[int, int] = {}
+        # How often in a row each lane's next operation was refused by something that names no error of the platform.
+        self._doubts: dict[int, int] = {}
         self._known_boot: str | None = None
 
     def ask(
@@ -72,8 +76,8 @@ class Calls:
     def record(self, batch: LaneBatch, result: LaneResult) -> None:
         """Record what became of a lane, and tell the app."""
         lane = batch.lane
-        self.lost.pop(lane.lane_id, None)
-        self._failures.pop(lane.lane_id, None)
+        for counted in (self.lost, self._failures, self._doubts):
+            counted.pop(lane.lane_id, None)
         recorded = self.parts.outbox.record([result], now_ms=self.parts.clock.wall_ms())
         self.done()
         self.parts.outcomes.tell({lane.lane_id: lane}, [result], recorded)
@@ -97,6 +101,22 @@ class Calls:
     def stuck(self, batch: LaneBatch, reason: str) -> None:
         """The platform answered, and not in a way that helps this lane."""
         self.failed(batch, Retry(reason, reached=True))
+
+    def is_believed(self, batch: LaneBatch, refused: Refused) -> bool:
+        """
+        Say whether a refusal counts; when it does not yet, the operation is tried again later.
+
+        One that names an error of the platform counts at once. One that does not
+        may be of a server in between: it counts when it has come three times in a row.
+        """
+        if refused.message_id is not None:
+            return True
+        lane_id = batch.lane.lane_id
+        self._doubts[lane_id] = times = self._doubts.get(lane_id, 0) + 1
+        if times >= DOUBTED_TIMES:
+            return True
+        self.stuck(batch, f"refused with HTTP {refused.status} and no error of the platform")
+        return False
 
     def misfit(self, batch: LaneBatch) -> None:
         """The platform's data is not what its schema promises."""

@@ -222,7 +222,8 @@ class LmgDialect:
             case SessionExpired() | Refused(status=401):
                 self._sessions.expired(batch, session)
             case Refused(status=status, message_id=message_id, message=message):
-                self._calls.refuse(batch, entry, refusal_code(message_id, status), message)
+                if self._calls.is_believed(batch, outcome):
+                    self._calls.refuse(batch, entry, refusal_code(message_id, status), message)
             case NotSpoken():
                 message = "The platform does not know the operation."
                 self._calls.refuse(batch, entry, "not_offered", message)

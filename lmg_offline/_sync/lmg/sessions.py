@@ -131,6 +131,8 @@ class Sessions:
             return self._identified(batch, session, token, reply)
         if isinstance(reply, SessionExpired):
             self.expired(batch, session)
+        elif isinstance(reply, Refused) and not calls.is_believed(batch, reply):
+            pass  # it is tried again
         elif isinstance(reply, Refused) and token is not None:
             self.park(batch, token, token_code(reply.message_id), reply.message)
         elif isinstance(reply, Refused) and entry is not None:
