@@ -51,9 +51,10 @@ def test_a_journal_that_stays_large_is_found() -> None:
     """After the drain it is what it was empty, but for a few pages and what is kept of each session."""
     sizes = {"journal.db": 100_000 + 8 * 4096 + 256}
 
-    assert all(measure.holds for measure in drained(100_000, sizes, 1))
-    assert not all(measure.holds for measure in drained(100_000, sizes, 0))
-    assert not all(measure.holds for measure in drained(100_000, {**sizes, "journal.db-wal": 1}, 1))
+    assert all(measure.holds for measure in drained(100_000, 0, sizes, 1))
+    assert not all(measure.holds for measure in drained(100_000, 0, sizes, 0))
+    assert not all(measure.holds for measure in drained(100_000, 1, sizes, 1))
+    assert not all(measure.holds for measure in drained(100_000, 0, {**sizes, "journal.db-wal": 1}, 1))
 
 
 def test_words_that_mean_nothing_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

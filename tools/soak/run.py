@@ -30,6 +30,7 @@ SAMPLES_AT_LEAST = 48
 SAMPLE_EVERY_S = 5.0
 LOOK_EVERY_S = 0.05
 END_WITHIN_S = 60.0
+EMPTIED_WITHIN_S = 10.0
 Facts = Mapping[str, Any]
 
 
@@ -148,13 +149,13 @@ class _Soak:
         empty_bytes = (self._journal / "journal.db").stat().st_size
         with self._writers() as writers:
             self._let_them_write(writers)
-            self._drain(writers)
+            open_wal_bytes = self._drain(writers)
         after = sizes(self._journal)
         oracle = self._oracle()
         self._account(oracle)
         report = self._report + judge("soak", oracle, take_evidence(self._platform, oracle))
         sessions = len({call.session_id for call in oracle.calls})
-        measures = [*flatness(self._samples), *drained(empty_bytes, after, sessions)]
+        measures = [*flatness(self._samples), *drained(empty_bytes, open_wal_bytes, after, sessions)]
         tries = self._weather.changes
         return Outcome(replace(report, tries=tries), measures, self._samples, tries)
 
@@ -206,17 +207,31 @@ class _Soak:
         processes |= {name: writer.vitals for name, writer in zip(names, writers, strict=True)}
         return take(at_s, self._weather.now, processes, self._journal)
 
-    def _drain(self, writers: Sequence[Process]) -> None:
-        """Stop the writers, let the network heal, wait until all is sent and everybody has closed."""
+    def _drain(self, writers: Sequence[Process]) -> int:
+        """
+        Stop the writers, let the network heal, wait until all is sent and everybody has closed.
+
+        Returns:
+            The log's size in bytes when all was sent and nobody had closed yet.
+        """
         self._weather.clear()
         for writer in writers[1:]:
             self._stopped(writer)
         self._stopped(writers[0])
+        open_wal_bytes = self._emptied()
         for writer in writers:
             writer.say("close")
         for writer in writers:
             if writer.end():
                 self._found("hung", "a writer did not close in time, or failed")
+        return open_wal_bytes
+
+    def _emptied(self) -> int:
+        """Give the drain's checkpoint time, and return what is left of the log, in bytes."""
+        deadline = time.monotonic() + EMPTIED_WITHIN_S
+        while (size := sizes(self._journal).get("journal.db-wal", 0)) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+        return size
 
     def _stopped(self, writer: Process) -> None:
         writer.say("stop")

@@ -122,13 +122,19 @@ def flatness(samples: Sequence[Sample]) -> list[Measure]:
     return found
 
 
-def drained(before_bytes: int, after: Mapping[str, int], sessions: int) -> list[Measure]:
-    """Hold the sizes of the files after drain and close against those of the empty journal of the start."""
+def drained(before_bytes: int, open_wal_bytes: int, after: Mapping[str, int], sessions: int) -> list[Measure]:
+    """
+    Hold the sizes of the files after drain and close against those of the empty journal of the start.
+
+    Args:
+        open_wal_bytes: The log's after the drain, before anybody closed.
+    """
     allowed = before_bytes + PAGES_MORE * PAGE_BYTES + sessions * SESSION_BYTES
     rule = f"{PAGES_MORE} pages, {SESSION_BYTES} bytes for each of {sessions:,} sessions"
     return [
         Measure("journal.db bytes, empty and drained", before_bytes, after["journal.db"], allowed, rule),
-        Measure("journal.db-wal bytes, drained", 0, after.get("journal.db-wal", 0), 0, "none"),
+        Measure("journal.db-wal bytes, drained", 0, open_wal_bytes, 0, "none"),
+        Measure("journal.db-wal bytes, closed", 0, after.get("journal.db-wal", 0), 0, "none"),
     ]
 
 
