@@ -25,7 +25,7 @@ def folder_of(app_name: str, data_dir: Path | None) -> Path:
 
 def prepare(folder: Path) -> None:
     """
-    Make the folder if need be, for its owner alone (0700).
+    Make the folder and those on the way to it if need be, for their owner alone (0700).
 
     Raises:
         JournalUnavailable: It is a symbolic link, not a folder, somebody
@@ -33,7 +33,9 @@ def prepare(folder: Path) -> None:
             can't be made.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([each for each in folder.parents if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)  # not by `parents`, whose mode is the umask's
+        folder.mkdir(mode=0o700, exist_ok=True)
         found = os.lstat(folder)
         if not stat.S_ISDIR(found.st_mode):
             raise JournalUnavailable(f"{folder} is not a folder (or is a symbolic link); give another data_dir")
