@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ._core.arguments import check_id, check_text, check_texts
 from .errors import ValidationError
 from .models import ShareMethod
-from .protocol.canonical import check, encode, fields_of
+from .protocol.canonical import check, encode, fields_of, is_a
 from .receipts import Receipt
 
 if TYPE_CHECKING:
@@ -165,8 +165,9 @@ def _texts(**given: str | None) -> dict[str, Any]:
 
 
 def _method(method: ShareMethod | str) -> str:
-    try:
-        return ShareMethod(method).value
-    except Exception:  # of a value of the app's own class too
+    known = {way.value for way in ShareMethod}
+    found = str.__str__(method) if is_a(method, str) else None  # never shown, however long it is
+    if found not in known:
         ways = ", ".join(way.value for way in ShareMethod)
-        raise ValidationError({"method": [f"Give a ShareMethod, one of {ways}."]}) from None
+        raise ValidationError({"method": [f"Give a ShareMethod, one of {ways}."]})
+    return found

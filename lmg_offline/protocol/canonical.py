@@ -23,6 +23,8 @@ MAX_INTEGER = 2**53
 _MAX_DIGITS = 1000
 # More fields than fit into an entry.
 _MAX_FIELDS = MAX_BYTES
+# More of them help nobody, and a list of thousands is a message of many kilobytes.
+MOST_FAULTS = 20
 
 NOT_AN_OBJECT = "Must be an object."
 NO_TEXT_KEYS = "Must have keys that are text."
@@ -113,7 +115,7 @@ def check(value: object, *, where: str = "", max_depth: int = MAX_DEPTH, max_byt
     Raises:
         ValidationError: NUL, a lone surrogate, NaN or an infinity, an integer
             beyond 2**53, a key that is not text, a type that JSON does not
-            know, too deep or too large. All faults together, by dotted name.
+            know, too deep or too large. The faults together, up to 20, by dotted name.
 
     Source: what one database takes and another refuses would be an entry that
     can never be delivered; 2**53 is the last integer that a double holds (RFC 8259, 6).
@@ -200,7 +202,7 @@ class _Walk:
         return copied
 
     def _note(self, where: str, fault: str | None) -> None:
-        if fault is not None:
+        if fault is not None and (where in self.errors or len(self.errors) < MOST_FAULTS):
             reasons = self.errors.setdefault(where, [])
             if fault not in reasons:
                 reasons.append(fault)

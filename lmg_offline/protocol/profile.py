@@ -235,6 +235,8 @@ def _texts(values: Iterator[object]) -> JSON:
             texts.append(fields.text(value, shortest=0, longest=canonical.MAX_BYTES))
         except SchemaError as error:
             errors[index] = error.messages
+            if len(errors) == canonical.MOST_FAULTS:
+                break
     if errors:
         raise SchemaError(errors)
     return texts
