@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from ._core.arguments import check_id, check_text, check_texts
 from .errors import ValidationError
 from .models import ShareMethod
-from .protocol.canonical import check, encode
+from .protocol.canonical import check, encode, fields_of, is_a
 from .receipts import Receipt
 
 if TYPE_CHECKING:
     from ._sync.session import Session
 
 MAX_MESSAGE = 4096
+MAX_NAME = 128
 
 
 class Activity:
@@ -48,14 +49,10 @@ class Activity:
 
             JournalError: The journal could not be written.
         """
-        if not isinstance(name, str) or not 1 <= len(name) <= 128:
-            raise ValidationError({"name": ["Give a text of 1 to 128 characters."]})
-        if properties is not None and not isinstance(properties, Mapping):
-            raise ValidationError({"properties": ["Give a dictionary."]})
-        check(name, where="name")
-        values = dict(properties or {})
-        check({"name": name, "properties": values}, where="properties")
-        return self._session.append("track", encode({"name": name, "properties": values}))
+        plain = check_text("name", name, MAX_NAME)
+        values = {} if properties is None else fields_of(properties, "properties")
+        body = check({"name": plain, "properties": values}, where="properties")
+        return self._session.append("track", encode(body))
 
     def offer_shown(self, offer_id: str, business_id: str | None = None, location_ids: Sequence[str] = ()) -> Receipt:
         """Record that an offer came into sight, in a list or on a map."""
@@ -168,8 +165,9 @@ def _texts(**given: str | None) -> dict[str, Any]:
 
 
 def _method(method: ShareMethod | str) -> str:
-    try:
-        return ShareMethod(method).value
-    except ValueError:
+    known = {way.value for way in ShareMethod}
+    found = str.__str__(method) if is_a(method, str) else None  # never shown, however long it is
+    if found not in known:
         ways = ", ".join(way.value for way in ShareMethod)
-        raise ValidationError({"method": [f"Give a ShareMethod, one of {ways}."]}) from None
+        raise ValidationError({"method": [f"Give a ShareMethod, one of {ways}."]})
+    return found

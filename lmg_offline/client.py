@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 
+from ._core.arguments import check_wait
 from ._core.explain import LaneFacts, SyncFacts, explain
 from ._journal import location
 from ._journal.desk import Audit, Desk
@@ -244,11 +245,14 @@ class Client:
         Returns:
             False when the time is up, or at once when all that is left is
             parked or suspended, or when this client does not send and nobody else does.
+
+        Raises:
+            ValidationError: The timeout is no number.
         """
         self._check_open()
         store = self._journal.store
         marks = Marks(store)
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + check_wait(timeout)
         hurried_at = -HURRY_EVERY_S
         while True:
             seen = store.writes

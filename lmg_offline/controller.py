@@ -17,7 +17,7 @@ from ._support.observers import Feed, Observers
 from .errors import LMGError, OfflineError, RedemptionPending, RedemptionRefused, ValidationError
 from .models import DevicePosition
 from .prompts import Cancelled, PromptResolver, Prompts
-from .protocol.canonical import check
+from .protocol.canonical import check, fields_of
 from .receipts import FINAL_STATES, Receipt
 from .redemption import OfferState, OfferStatus, Prompt, RedemptionReason, Transition
 
@@ -348,7 +348,4 @@ def _checked_call(index: object, args: object) -> dict[str, object]:
         raise ValidationError({"transition_index": ["Give the index of a transition, a whole number."]})
     if args is None:
         return {}
-    if not isinstance(args, Mapping) or not all(isinstance(name, str) for name in args):
-        raise ValidationError({"args": ["Give a dictionary with the names of arguments as keys."]})
-    check(dict(args), where="args")
-    return dict(args)
+    return fields_of(check(fields_of(args, "args"), where="args"), "args")

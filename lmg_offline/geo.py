@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from typing import TypeGuard
 
 from .errors import ValidationError
@@ -85,9 +86,13 @@ class ContentFilter:
 
 
 def _ring(points: Sequence[Point]) -> tuple[Point, ...]:
-    if isinstance(points, str) or not isinstance(points, Sequence):
-        raise ValidationError({"points": ["Give a list of (lat, lon)."]})
-    ring = [check_point(f"points.{number}", point) for number, point in enumerate(points)]
+    try:
+        if isinstance(points, str) or not isinstance(points, Sequence):
+            raise TypeError
+        given = list(islice(points, MAX_CORNERS + 2))
+    except Exception:  # whatever a list of the app's own raises
+        raise ValidationError({"points": ["Give a list of (lat, lon)."]}) from None
+    ring = [check_point(f"points.{number}", point) for number, point in enumerate(given)]
     if ring and ring[0] == ring[-1]:
         ring.pop()
     if len(set(ring)) < 3 or len(ring) > MAX_CORNERS:
@@ -111,9 +116,12 @@ def _ring(points: Sequence[Point]) -> tuple[Point, ...]:
 
 def check_point(name: str, point: object) -> Point:
     """Return (lat, lon) in degrees. Raises ValidationError naming the part at fault."""
-    if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
-        raise ValidationError({name: ["Give (lat, lon)."]})
-    lat, lon = point
+    try:
+        if not isinstance(point, Sequence) or isinstance(point, str):
+            raise TypeError
+        lat, lon = point
+    except Exception:  # whatever a list of the app's own raises
+        raise ValidationError({name: ["Give (lat, lon)."]}) from None
     if not _is_between(lat, -90, 90):
         raise ValidationError({f"{name}.lat": ["Give degrees from -90 to 90."]})
     if not _is_between(lon, -180, 180):

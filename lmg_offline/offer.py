@@ -132,10 +132,9 @@ class OfferApi:
         return controller
 
     def _choose(self, offer_id: str, business_id: str | None, location_ids: Sequence[str], *, saved: bool) -> Receipt:
-        check_id("offer_id", offer_id)
-        if business_id is not None:
-            check_id("business_id", business_id)
+        offer = check_id("offer_id", offer_id)
+        business = None if business_id is None else check_id("business_id", business_id)
         places = check_texts("location_ids", location_ids)
         check(places, where="location_ids", max_bytes=MAX_PLACES_BYTES)
         self._writes.require_verified()
-        return self._writes.bookmark(offer_id, business_id, places, saved)
+        return self._writes.bookmark(offer, business, places, saved)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._core.arguments import check_text
 from ._core.identity import AudienceState
 from .errors import ValidationError
-from .protocol.canonical import check, encode
+from .protocol.canonical import check, encode, fields_of, is_a, text_fault
 from .protocol.profile import Gender, from_wire, to_wire
 from .receipts import Identification, Receipt
 
@@ -84,12 +85,11 @@ class User:
         Source: docs of the platform, "Identifying Users" and "Verifying Users".
         """
         token, traits = _options(options, hmac, profile)
-        _check_text("user_id", user_id, 1024)
-        if token is not None:
-            _check_text("hmac", token, 4096)
+        who = check_text("user_id", user_id, 1024)
+        proof = None if token is None else check_text("hmac", token, 4096)
         wire = to_wire(traits) if traits is not None else None
-        check({"user_id": user_id, "verify": token is not None, "profile": wire or {}}, where="profile")
-        identified = self._session.identify(user_id, token, wire)
+        check({"user_id": who, "verify": proof is not None, "profile": wire or {}}, where="profile")
+        identified = self._session.identify(who, proof, wire)
         if identified.renewed:
             self._on_reset()
         return self._session.identification(identified.written.text)
@@ -137,27 +137,17 @@ class User:
         return "<User of a client>"
 
 
-def _options(
-    options: object, hmac: str | None, profile: Mapping[str, Any] | None
-) -> tuple[str | None, Mapping[str, Any] | None]:
+def _options(options: object, hmac: object, profile: object) -> tuple[object, object]:
     """Bring the three forms of identify to one (token, profile)."""
     if options is None:
         return hmac, profile
     if hmac is not None or profile is not None:
         raise ValidationError({"options": ["Give options or the keywords hmac and profile, not both."]})
-    if isinstance(options, str):
+    if is_a(options, str):
         return options, None
-    if not isinstance(options, Mapping):
-        raise ValidationError({"options": ["Give a token or a dictionary with hmac and profile."]})
-    unknown = sorted(str(name) for name in options if name not in ("hmac", "profile"))
+    given = fields_of(options, "options")
+    unknown = [name for name in sorted(given) if name not in ("hmac", "profile")]
     if unknown:
-        raise ValidationError({f"options.{name}": ["There is no such option."] for name in unknown})
-    return options.get("hmac"), options.get("profile")
-
-
-def _check_text(name: str, value: object, longest: int) -> None:
-    if not isinstance(value, str):
-        raise ValidationError({name: ["Give a text."]})
-    if not value or len(value) > longest:
-        raise ValidationError({name: [f"Give 1 to {longest} characters."]})
-    check(value, where=name)
+        places = ("options" if text_fault(name) else f"options.{name}" for name in unknown)
+        raise ValidationError({place: ["There is no such option."] for place in places})
+    return given.get("hmac"), given.get("profile")

@@ -13,6 +13,7 @@ MAX_TEXT = 512
 MAX_TEXTS = 500
 MAX_TIMEOUT_S = 86_400.0
 TIMEOUT_S = 10.0
+CENTURY_S = 100 * 365 * 86_400
 
 
 def check_id(name: str, value: object) -> str:
@@ -22,18 +23,23 @@ def check_id(name: str, value: object) -> str:
 
 def check_text(name: str, value: object, longest: int = MAX_TEXT) -> str:
     """Return a text of 1 to `longest` characters that every database takes."""
-    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+    # A class of the app's own may say anything of its text: the text itself is what is looked at, and returned.
+    text = str.__str__(value) if issubclass(type(value), str) else ""
+    if not 1 <= len(text) <= longest:
         raise ValidationError({name: [f"Give a text of 1 to {longest} characters."]})
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValidationError({name: ["NUL and lone surrogates are not text."]})
-    return value
+    return text
 
 
 def check_texts(name: str, values: object) -> list[str]:
     """Return a list of at most 500 texts."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValidationError({name: ["Give a list of texts."]})
-    found = list(islice(values, MAX_TEXTS + 1))
+    try:
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise TypeError
+        found = list(islice(values, MAX_TEXTS + 1))
+    except Exception:  # whatever a list of the app's own raises
+        raise ValidationError({name: ["Give a list of texts."]}) from None
     if len(found) > MAX_TEXTS:
         raise ValidationError({name: [f"Give at most {MAX_TEXTS} texts."]})
     return [check_text(f"{name}.{number}", value, MAX_ID) for number, value in enumerate(found)]
@@ -55,6 +61,13 @@ def check_timeout(timeout: object) -> float:
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= MAX_TIMEOUT_S:
         raise ValidationError({"timeout": [f"Give seconds, from 0 to {MAX_TIMEOUT_S:.0f}."]})
     return float(timeout)
+
+
+def check_wait(timeout: object) -> float:
+    """Return how long to wait for something that may take any time, in seconds; a century is for ever."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout != timeout:
+        raise ValidationError({"timeout": ["Give seconds."]})
+    return float(min(timeout, CENTURY_S))
 
 
 def without_nulls(variables: dict[str, object]) -> dict[str, object]:

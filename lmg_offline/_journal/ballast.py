@@ -34,7 +34,7 @@ class Ballast:
     def size_bytes(self) -> int:
         """How much there is to give up; 0 for none."""
         try:
-            return self._path.stat().st_size
+            return self._path.lstat().st_size
         except OSError:
             return 0
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from .._core.arguments import check_text
 from .._support.clock import utc_from_ms
 from ..errors import ValidationError
 from .engine import rows, scalar
@@ -216,6 +217,7 @@ class Desk:
             )
             return _receipt_id(written.position, row[1])
 
+        check_text("entry_id", entry_id)
         receipt_id = self._store.run(again, vital=True)
         self._on_change()
         return receipt_id
@@ -257,6 +259,7 @@ class Desk:
                 )
                 mark_drained(connection, lane_id)
 
+        check_text("entry_id", entry_id)
         self._store.run(drop, vital=True)
         self._store.checkpoint()  # what a person gave up is gone from the log too
         self._on_change()
@@ -376,8 +379,9 @@ def _receipt_id(position: int, entry_id: str) -> str:
 
 def parse_receipt_id(receipt_id: str) -> tuple[int, str]:
     """Return the key and entry id that a receipt id names. Raises ValidationError."""
-    lane, _, rest = receipt_id.partition(".")
+    lane, _, rest = check_text("receipt_id", receipt_id).partition(".")
     seq, _, entry_id = rest.partition(".")
-    if not (lane.isdecimal() and seq.isdecimal() and entry_id and len(lane) < 10 and int(seq) <= SEQ_MASK):
+    is_key = lane.isdecimal() and seq.isdecimal() and len(lane) < 10 and len(seq) <= 10 and int(seq) <= SEQ_MASK
+    if not is_key or not entry_id:
         raise ValidationError({"receipt_id": ["This is not the id of a receipt."]})
     return (int(lane) << LANE_SHIFT) + int(seq), entry_id

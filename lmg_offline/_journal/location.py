@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
@@ -24,20 +25,24 @@ def folder_of(app_name: str, data_dir: Path | None) -> Path:
 
 def prepare(folder: Path) -> None:
     """
-    Make the folder if need be, for its owner alone (0700).
+    Make the folder and those on the way to it if need be, for their owner alone (0700).
 
     Raises:
         JournalUnavailable: It is a symbolic link, not a folder, somebody
-            else's, or can't be made.
+            else's, in a place where anybody may put another one instead, or
+            can't be made.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([each for each in folder.parents if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)  # not by `parents`, whose mode is the umask's
+        folder.mkdir(mode=0o700, exist_ok=True)
         found = os.lstat(folder)
         if not stat.S_ISDIR(found.st_mode):
             raise JournalUnavailable(f"{folder} is not a folder (or is a symbolic link); give another data_dir")
         if sys.platform != "win32":
             if found.st_uid != os.geteuid():
                 raise JournalUnavailable(f"{folder} belongs to another user; give another data_dir")
+            _check_way(folder)
             if stat.S_IMODE(found.st_mode) & 0o077:
                 folder.chmod(0o700)
     except FileExistsError as error:
@@ -48,12 +53,53 @@ def prepare(folder: Path) -> None:
         ) from error
 
 
-def check_file(path: Path) -> bool:
+def _check_way(folder: Path) -> None:
     """
-    Say whether the journal's file exists; refuse what is not a plain file.
+    Refuse a folder that anybody could rename and replace, in each folder on the way to it.
+
+    Source: sshd's StrictModes; the sticky bit is what makes /tmp safe for this.
+    """
+    for parent in Path(os.path.realpath(folder)).parents:
+        mode = os.lstat(parent).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise JournalUnavailable(
+                f"anybody can replace what is in {parent} (mode {stat.S_IMODE(mode):o});"
+                f" take away the right to write there from others, or give another data_dir than {folder}"
+            )
+
+
+def check_files(paths: Iterable[Path]) -> None:
+    """
+    Refuse files that somebody may have planted, and close those that are open to others.
+
+    Two names for one file are refused: what SQLite writes through ours would
+    destroy what another name means. A file of another owner is theirs to change
+    at any time.
 
     Raises:
-        JournalUnavailable: It is a symbolic link or no plain file.
+        JournalUnavailable: One is no plain file, has another name, is somebody
+            else's, or its mode can't be changed.
+    """
+    for path in paths:
+        if not check_file(path):
+            continue
+        try:
+            found = os.lstat(path)
+            if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
+                path.chmod(0o600)
+        except FileNotFoundError:
+            continue  # another process has just closed the journal, and its log is gone
+        except OSError as error:
+            raise JournalUnavailable(f"the mode of {path} can't be made 0600 ({error.strerror})") from error
+
+
+def check_file(path: Path) -> bool:
+    """
+    Say whether the file exists; refuse what is not a plain file of ours alone.
+
+    Raises:
+        JournalUnavailable: It is a symbolic link or no plain file, has another
+            name, or belongs to another user.
     """
     try:
         found = os.lstat(path)
@@ -61,6 +107,11 @@ def check_file(path: Path) -> bool:
         return False
     if not stat.S_ISREG(found.st_mode):
         raise JournalUnavailable(f"{path} is not a plain file; remove it or give another data_dir")
+    if sys.platform != "win32":
+        if found.st_uid != os.geteuid():
+            raise JournalUnavailable(f"{path} belongs to another user; remove it or give another data_dir")
+        if found.st_nlink > 1:
+            raise JournalUnavailable(f"{path} has another name beside this one; remove it or give another data_dir")
     return True
 
 

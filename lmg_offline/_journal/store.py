@@ -30,6 +30,7 @@ from .._support.filelock import FileLock
 from .._support.log import log
 from ..errors import ClientClosed, JournalCorrupt, JournalFull, JournalLocked, JournalUnavailable
 from . import location, migrations
+from .ballast import FILE_NAME as BALLAST_NAME
 from .commits import GroupCommit, run_alone
 from .disk import Disk
 from .engine import (
@@ -48,8 +49,16 @@ from .upkeep import upkeep
 T = TypeVar("T")
 
 FILE_NAME = "journal.db"
+LEASE_NAME = "lease.db"
 LOCK_NAME = "journal.lock"
 LOCK_TIMEOUT_S = 10.0
+# Every name that this package opens in the folder, SQLite's own beside them.
+FILES = (
+    LOCK_NAME,
+    *(FILE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal", ".new")),
+    *(LEASE_NAME + suffix for suffix in ("", "-journal")),
+    *(BALLAST_NAME + suffix for suffix in ("", ".new")),
+)
 # Without effect, and a commit all the same.
 _TOUCH = "UPDATE sync_state SET failures = failures"
 
@@ -256,6 +265,7 @@ class Store:
 
     def _start(self) -> None:
         self._fresh_locks()
+        location.check_files(self.folder / name for name in FILES)
         try:
             self._lock = FileLock(self.folder / LOCK_NAME)
         except OSError as error:

@@ -48,10 +48,12 @@ class Events:
             A function that ends it.
 
         Raises:
-            ValidationError: There is no such event.
+            ValidationError: There is no such event, or nothing to call.
         """
-        if name not in NAMES:
+        if not isinstance(name, str) or name not in NAMES:
             raise ValidationError({"name": [f"There is no event of this name; there are {', '.join(sorted(NAMES))}."]})
+        if not callable(callback):
+            raise ValidationError({"callback": ["Give a function of one argument."]})
         with self._lock:
             self._callbacks.setdefault(name, []).append(callback)
 

@@ -15,13 +15,14 @@ import weakref
 from pathlib import Path
 
 from .._journal.exclusive import ExclusiveFile
+from .._journal.store import LEASE_NAME
 
 
 class Lease:
     """The right to send, for one process of those that share a journal."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "lease.db"
+        self._path = folder / LEASE_NAME
         self._file: ExclusiveFile | None = None
         self.lock = threading.Lock()  # guards _file; opening and closing it happens while it is held
         _leases.add(self)

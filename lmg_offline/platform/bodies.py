@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 
 from starlette.requests import ClientDisconnect, Request
@@ -12,25 +13,34 @@ from lmg_offline.platform.problems import AudienceError
 _JSON = "application/json"
 
 
-async def read_body(request: Request, most_bytes: int) -> bytes:
-    """
-    Return the body of a request, which must call itself JSON, as it was sent.
-
-    Raises:
-        AudienceError: It is of another type, cut off, or larger than `most_bytes`.
-    """
+async def read_json(request: Request, most_bytes: int, within_s: float) -> bytes:
+    """As `read_body`, of a request that must call its body JSON; AudienceError if it does not."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _JSON:
         raise AudienceError("RequestError", f"The body must be {_JSON}.", 415, "lmg-not-json")
+    return await read_body(request, most_bytes, within_s)
+
+
+async def read_body(request: Request, most_bytes: int, within_s: float) -> bytes:
+    """
+    Return the body of a request as it was sent, holding no more of it than may come.
+
+    Raises:
+        AudienceError: It is cut off, larger than `most_bytes`, or was not here within `within_s` seconds.
+    """
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most_bytes:
-                raise errors.too_large(f"The body is larger than {most_bytes} bytes.")
-            chunks.append(chunk)
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most_bytes:
+                    raise errors.too_large(f"The body is larger than {most_bytes} bytes.")
+                chunks.append(chunk)
     except ClientDisconnect:
         raise errors.malformed("The body was cut off.") from None
+    except TimeoutError:
+        message = f"The body was not here within {within_s:g} seconds."
+        raise AudienceError("RequestError", message, 408, "lmg-too-slow") from None
     return b"".join(chunks)
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from sqlalchemy import Engine
 
 from lmg_offline.platform import properties
 from lmg_offline.platform.app import create_app
+from lmg_offline.platform.patience import PatientProtocol
 from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import close_engine, make_engine, writing
 from lmg_offline.platform.store.migrate import upgrade
@@ -165,6 +167,7 @@ class _Server(uvicorn.Server):
 def _config(engine: Engine, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(engine, settings),
+        http=partial(PatientProtocol, head_within_s=settings.head_within_s),  # type: ignore[arg-type]  # is only called
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -18,6 +18,11 @@ class Settings:
 
         max_body_bytes: The largest body after decompression.
 
+        head_within_s: How long the head of a request may take to come, in seconds.
+
+        body_within_s: How long its body may take after that, in seconds. Twice
+            the deadline that the SDK gives a whole request.
+
         lmg_only: Leave out everything that the real platform's schema does not have.
 
         bad_token: What identifySession does with a signature that does not
@@ -34,12 +39,14 @@ class Settings:
     dev: bool = False
     session_ttl_s: int = 30 * 24 * 3600
     max_body_bytes: int = 4 * 1024 * 1024
+    head_within_s: float = 30.0
+    body_within_s: float = 60.0
     lmg_only: bool = False
     bad_token: Literal["error", "warning"] = "error"
     extend_grace_s: int = 30 * 24 * 3600
 
     def __post_init__(self) -> None:
-        for name in ("session_ttl_s", "max_body_bytes"):
+        for name in ("session_ttl_s", "max_body_bytes", "head_within_s", "body_within_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
         if self.extend_grace_s < 0:

@@ -1,11 +1,18 @@
-"""The one JSON form of this package: how a value is written, what may be in it, how it is read."""
+"""
+The one JSON form of this package: how a value is written, what may be in it, how it is read.
+
+What an app passes may be of a class of its own, and may change while it is
+looked at. So nothing is asked of its methods: text, numbers, lists and
+dictionaries are read by those of the built-in types, once, and copied.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import NoReturn, TypeGuard, TypeVar
 
 from ..errors import ValidationError
 
@@ -14,6 +21,15 @@ MAX_BYTES = 32 * 1024
 MAX_INTEGER = 2**53
 
 _MAX_DIGITS = 1000
+# More fields than fit into an entry.
+_MAX_FIELDS = MAX_BYTES
+# More of them help nobody, and a list of thousands is a message of many kilobytes.
+MOST_FAULTS = 20
+
+NOT_AN_OBJECT = "Must be an object."
+NO_TEXT_KEYS = "Must have keys that are text."
+
+T = TypeVar("T")
 
 
 def encode(value: object) -> str:
@@ -27,13 +43,18 @@ def encode(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
+    """Say whether the value is of this type, whatever it says of itself."""
+    return issubclass(type(value), kind)
+
+
 def text_fault(text: str) -> str | None:
     """Return why a text can't be stored everywhere, or None when it can."""
-    if "\0" in text:
+    if str.__contains__(text, "\0"):
         return "Must not contain NUL."
-    if not text.isascii():
+    if not str.isascii(text):
         try:
-            text.encode("utf-8")
+            str.encode(text, "utf-8")
         except UnicodeEncodeError:
             return "Must not contain lone surrogates."
     return None
@@ -41,12 +62,46 @@ def text_fault(text: str) -> str | None:
 
 def integer_fault(number: int) -> str | None:
     """Return why an integer can't be sent exactly, or None when it can."""
-    return "Must lie between -2**53 and 2**53." if abs(number) > MAX_INTEGER else None
+    return "Must lie between -2**53 and 2**53." if int.__abs__(number) > MAX_INTEGER else None
 
 
-def check(value: object, *, where: str = "", max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES) -> None:
+def fields_of(value: object, where: str) -> dict[str, object]:
+    """
+    Return a copy of any mapping: its own values under keys that are plain text.
+
+    Args:
+        value: What the app passed. Only a mapping that is no dictionary is asked itself.
+
+        where: Dotted name of the value, for the error.
+
+    Raises:
+        ValidationError: No mapping, a key that is not text, more than an entry
+            can hold, or a mapping that can't be read.
+    """
+    try:
+        if is_a(value, dict):
+            pairs = list(dict.items(value))
+        elif isinstance(value, Mapping):
+            pairs = list(islice(value.items(), _MAX_FIELDS + 1))
+        else:
+            raise ValidationError({where: [NOT_AN_OBJECT]})
+        if len(pairs) > _MAX_FIELDS:
+            raise ValidationError({where: ["Has too many fields."]})
+        if not all(is_a(name, str) for name, _ in pairs):
+            raise ValidationError({where: [NO_TEXT_KEYS]})
+        return {str.__str__(name): item for name, item in pairs}
+    except ValidationError:
+        raise
+    except Exception as error:  # the app's own mapping: whatever it raises, nothing of it can be sent
+        raise ValidationError({where: [f"Can't be read: {type(error).__name__}."]}) from None
+
+
+def check(value: object, *, where: str = "", max_depth: int = MAX_DEPTH, max_bytes: int = MAX_BYTES) -> object:
     """
     Refuse a value that some JSON reader or database between here and the platform would not take.
+
+    Returns:
+        A copy in plain types, which nobody else can change: encode this one.
 
     Args:
         value: What is to be encoded.
@@ -60,22 +115,23 @@ def check(value: object, *, where: str = "", max_depth: int = MAX_DEPTH, max_byt
     Raises:
         ValidationError: NUL, a lone surrogate, NaN or an infinity, an integer
             beyond 2**53, a key that is not text, a type that JSON does not
-            know, too deep or too large. All faults together, by dotted name.
+            know, too deep or too large. The faults together, up to 20, by dotted name.
 
     Source: what one database takes and another refuses would be an entry that
     can never be delivered; 2**53 is the last integer that a double holds (RFC 8259, 6).
     """
     walk = _Walk(max_depth, max_bytes)
-    walk.visit(value, where, 0)
+    plain = walk.visit(value, where, 0)
     root = where or "value"
-    if not walk.errors and (walk.too_large or len(encode(value).encode()) > max_bytes):
+    if not walk.errors and (walk.too_large or len(encode(plain).encode()) > max_bytes):
         raise ValidationError({root: [f"Must not be larger than {max_bytes} bytes as JSON."]})
     if walk.errors:
         raise ValidationError({name or "value": reasons for name, reasons in walk.errors.items()})
+    return plain
 
 
 class _Walk:
-    """Collects the faults of a value by dotted name. Ends early when it must be too large anyway."""
+    """Copies a value and collects its faults by dotted name. Ends early when it must be too large anyway."""
 
     def __init__(self, max_depth: int, max_bytes: int) -> None:
         self.errors: dict[str, list[str]] = {}
@@ -87,46 +143,66 @@ class _Walk:
         """Whether what was seen so far is already over the bound."""
         return self._bytes_left < 0
 
-    def visit(self, value: object, where: str, depth: int) -> None:
-        """Look at one value and what is inside it; shared references count each time they appear."""
+    def visit(self, value: object, where: str, depth: int) -> object:
+        """
+        Copy one value and what is inside it; shared references count each time they appear.
+
+        The copy is whole when nothing was at fault and it was not too large.
+        """
         self._bytes_left -= 1
-        if self.too_large or value is None or isinstance(value, bool):
-            return
-        if isinstance(value, str):
-            self._bytes_left -= len(value)
-            self._note(where, text_fault(value))
-        elif isinstance(value, int):
+        if self.too_large or value is None or value is True or value is False:
+            return value
+        if is_a(value, str):
+            text = str.__str__(value)
+            self._bytes_left -= len(text)
+            self._note(where, text_fault(text))
+            return text
+        if is_a(value, int):
             self._note(where, integer_fault(value))
-        elif isinstance(value, float):
-            self._note(where, None if math.isfinite(value) else "Must be a finite number.")
-        elif not isinstance(value, (dict, list, tuple)):
+            return int.__int__(value)
+        if is_a(value, float):
+            number = float.__float__(value)
+            self._note(where, None if math.isfinite(number) else "Must be a finite number.")
+            return number
+        if not issubclass(type(value), (dict, list, tuple)):
             self._note(where, "Must be a value that JSON knows.")
         elif depth == self._max_depth:
             self._note(where, f"Must not be nested more than {self._max_depth} deep.")
-        elif isinstance(value, dict):
-            self._visit_object(value, where, depth + 1)
-        else:
-            for index, item in enumerate(value):
-                self.visit(item, _join(where, str(index)), depth + 1)
-                if self.too_large:
-                    return
+        elif is_a(value, dict):
+            return self._visit_object(value, where, depth + 1)
+        elif is_a(value, list):
+            return self._visit_list(list.__iter__(value), where, depth + 1)
+        elif is_a(value, tuple):
+            return self._visit_list(tuple.__iter__(value), where, depth + 1)
+        return None
 
-    def _visit_object(self, value: Mapping[object, object], where: str, depth: int) -> None:
-        for key, item in value.items():
-            if not isinstance(key, str):
-                self._note(where, "Must have keys that are text.")
+    def _visit_list(self, values: Iterator[object], where: str, depth: int) -> list[object]:
+        copied: list[object] = []
+        for index, item in enumerate(values):
+            copied.append(self.visit(item, _join(where, str(index)), depth))
+            if self.too_large:
+                break
+        return copied
+
+    def _visit_object(self, value: dict[object, object], where: str, depth: int) -> dict[str, object]:
+        copied: dict[str, object] = {}
+        for key, item in list(dict.items(value)):
+            if not is_a(key, str):
+                self._note(where, NO_TEXT_KEYS)
                 continue
-            self._bytes_left -= len(key)
-            fault = text_fault(key)
+            name = str.__str__(key)
+            self._bytes_left -= len(name)
+            fault = text_fault(name)
             if fault:
                 self._note(where, f"A key: {fault}")
             else:
-                self.visit(item, _join(where, key), depth)
+                copied[name] = self.visit(item, _join(where, name), depth)
             if self.too_large:
-                return
+                break
+        return copied
 
     def _note(self, where: str, fault: str | None) -> None:
-        if fault is not None:
+        if fault is not None and (where in self.errors or len(self.errors) < MOST_FAULTS):
             reasons = self.errors.setdefault(where, [])
             if fault not in reasons:
                 reasons.append(fault)

@@ -13,7 +13,7 @@ from . import canonical
 
 Errors = dict[str, list[str]]
 
-NOT_AN_OBJECT = "Must be an object."
+NOT_AN_OBJECT = canonical.NOT_AN_OBJECT
 
 
 class StrictSchema(Schema):
@@ -48,18 +48,19 @@ class Integer(fields.Field[int]):
         self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
+        if canonical.is_a(value, bool) or not canonical.is_a(value, int):
             raise SchemaError("Must be an integer.")
-        if not self._least <= value <= self._most:
+        number = int.__int__(value)
+        if not self._least <= number <= self._most:
             raise SchemaError(f"Must lie between {self._least} and {self._most}.")
-        return int(value)
+        return number
 
 
 class Flag(fields.Field[bool]):
     """True or false, and nothing that merely looks like it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
+        if not canonical.is_a(value, bool):
             raise SchemaError("Must be true or false.")
         return value
 
@@ -72,7 +73,7 @@ class OneOf(fields.Field[str]):
         self._choices = choices
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if not isinstance(value, str) or value not in self._choices:
+        if not canonical.is_a(value, str) or str.__str__(value) not in self._choices:
             raise SchemaError(f"Must be one of: {', '.join(self._choices)}.")
         return str.__str__(value)
 
@@ -90,7 +91,7 @@ class Checked(fields.Field[Any]):
 
 def text(value: object, *, shortest: int = 1, longest: int) -> str:
     """Return the value as plain `str`, or raise `SchemaError` with the reason."""
-    if not isinstance(value, str):
+    if not canonical.is_a(value, str):
         raise SchemaError("Must be text.")
     plain = str.__str__(value)
     if len(plain) < shortest:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, TypeAlias, TypedDict
@@ -152,11 +152,7 @@ def from_wire(wire: Mapping[str, object]) -> Profile:
 
 
 def _with_text_keys(profile: object) -> dict[str, object]:
-    if not isinstance(profile, Mapping):
-        raise ValidationError({"profile": [fields.NOT_AN_OBJECT]})
-    if not all(isinstance(name, str) for name in profile):
-        raise ValidationError({"profile": ["Must have keys that are text."]})
-    return dict(profile)
+    return canonical.fields_of(profile, "profile")
 
 
 def _bounded(wire: dict[str, JSON]) -> dict[str, JSON]:
@@ -176,17 +172,17 @@ def _is_day(text: str) -> bool:
 
 
 def _wire_day(value: object) -> str:
-    if not isinstance(value, str) or not _is_day(value):
+    if not canonical.is_a(value, str) or not _is_day(str.__str__(value)):
         raise SchemaError("Must be a date: yyyy-MM-dd.")
     return str.__str__(value)
 
 
 def _app_day(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if not isinstance(value, str) or not _is_day(value):
+    if canonical.is_a(value, datetime):
+        return date.isoformat(datetime.date(value))
+    if canonical.is_a(value, date):
+        return date.isoformat(value)
+    if not canonical.is_a(value, str) or not _is_day(str.__str__(value)):
         raise SchemaError("Must be a date, or text in the form yyyy-MM-dd.")
     return str.__str__(value)
 
@@ -194,57 +190,60 @@ def _app_day(value: object) -> str:
 def _instant(value: datetime) -> str:
     try:
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except (OverflowError, ValueError):
+        return datetime.isoformat(aware)
+    except Exception:  # its time zone may be the app's own, and raise anything
         raise SchemaError("Must be a time that exists in UTC.") from None
-    return aware.isoformat()
 
 
 def _app_trait(value: object) -> JSON:
-    if isinstance(value, datetime):
+    if canonical.is_a(value, datetime):
         return _instant(value)
-    if isinstance(value, date):
-        return value.isoformat()
+    if canonical.is_a(value, date):
+        return date.isoformat(value)
     return _wire_trait(value)
 
 
 def _wire_trait(value: object) -> JSON:
-    if value is None or isinstance(value, bool):
+    if value is None or canonical.is_a(value, bool):
         return value
-    if isinstance(value, int):
+    if canonical.is_a(value, int):
         fault = canonical.integer_fault(value)
         if fault:
             raise SchemaError(fault)
-        return int(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
+        return int.__int__(value)
+    if canonical.is_a(value, float):
+        number = float.__float__(value)
+        if not math.isfinite(number):
             raise SchemaError("Must be a finite number.")
-        return float(value)
-    if isinstance(value, str):
+        return number
+    if canonical.is_a(value, str):
         return fields.text(value, shortest=0, longest=canonical.MAX_BYTES)
-    if isinstance(value, (list, tuple)):
-        return _texts(value)
+    if canonical.is_a(value, list):
+        return _texts(list.__iter__(value))
+    if canonical.is_a(value, tuple):
+        return _texts(tuple.__iter__(value))
     raise SchemaError("Must be true or false, a number, text, a date or time, or a list of texts.")
 
 
-def _texts(values: Sequence[object]) -> JSON:
-    if len(values) > canonical.MAX_BYTES:
-        raise SchemaError("Has too many elements.")
+def _texts(values: Iterator[object]) -> JSON:
     texts: list[JSON] = []
     errors: dict[Any, Any] = {}
     for index, value in enumerate(values):
+        if index == canonical.MAX_BYTES:
+            raise SchemaError("Has too many elements.")
         try:
             texts.append(fields.text(value, shortest=0, longest=canonical.MAX_BYTES))
         except SchemaError as error:
             errors[index] = error.messages
+            if len(errors) == canonical.MOST_FAULTS:
+                break
     if errors:
         raise SchemaError(errors)
     return texts
 
 
-def _name_fault(name: object) -> tuple[str, str] | None:
+def _name_fault(name: str) -> tuple[str, str] | None:
     """Return the name to report and the reason, or None; a name that is a hazard itself is not repeated."""
-    if not isinstance(name, str):
-        return "", "Must have names that are text."
     if not name:
         return "", "Must not have an empty name."
     if len(name) > _MAX_TRAIT_NAME:
@@ -258,19 +257,23 @@ def _name_fault(name: object) -> tuple[str, str] | None:
 
 
 def _traits(traits: object, rule: Callable[[object], JSON]) -> dict[str, JSON]:
-    if not isinstance(traits, Mapping):
-        raise SchemaError(NO_TRAITS if traits is None else fields.NOT_AN_OBJECT)
-    if len(traits) > _MAX_TRAITS:
+    if traits is None:
+        raise SchemaError(NO_TRAITS)
+    try:
+        given = canonical.fields_of(traits, "")
+    except ValidationError as error:
+        raise SchemaError(error.errors[""]) from None
+    if len(given) > _MAX_TRAITS:
         raise SchemaError(f"Must not hold more than {_MAX_TRAITS} custom traits.")
     checked: dict[str, JSON] = {}
     errors: dict[str, Any] = {}
-    for name, value in traits.items():
+    for name, value in given.items():
         fault = _name_fault(name)
         if fault:
             errors.setdefault(fault[0], []).append(fault[1])
             continue
         try:
-            checked[str.__str__(name)] = rule(value)
+            checked[name] = rule(value)
         except SchemaError as error:
             errors[name] = error.messages
     if errors:

@@ -34,6 +34,8 @@ __all__ = [
 
 PROTOCOL = 1
 MAX_ENTRIES = 500
+# What a server takes; a device sends less than half of it.
+MAX_LANES = 500
 MAX_BYTES = 512 * 1024
 MAX_REPLY_BYTES = 1 << 20
 
@@ -169,6 +171,8 @@ def _unwrapped(body: object) -> object:
 
 def _check_lanes(lanes: list[Lane]) -> None:
     _refuse_twice(lane.session_id for lane in lanes)
+    if len(lanes) > MAX_LANES:
+        raise ValidationError({"lanes": [f"Must not be more than {MAX_LANES} lanes."]})
     if sum(len(lane.entries) for lane in lanes) > MAX_ENTRIES:
         raise ValidationError({"lanes": [f"Must not hold more than {MAX_ENTRIES} entries."]})
     for index, lane in enumerate(lanes):

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from lmg_offline.platform.admin_api.replies import Problem, problem_reply
 from lmg_offline.platform.store.engine import writing
 from lmg_offline.platform.store.tables import admin_keys
+from lmg_offline.protocol.canonical import text_fault
 
 # Source: the real portal's roles; marketing edits content, support only reads.
 READERS = frozenset({"owner", "admin", "dev", "marketing", "support"})
@@ -41,6 +42,7 @@ def endpoint(roles: frozenset[str], *, writes: bool = False) -> Callable[[Handle
         def answer(request: Request) -> Response:
             engine = request.app.state.engine
             try:
+                _check_texts(request)
                 with writing(engine) if writes else engine.begin() as connection:
                     caller = _caller(request, connection)
                     if caller.role not in roles:
@@ -52,6 +54,13 @@ def endpoint(roles: frozenset[str], *, writes: bool = False) -> Callable[[Handle
         return answer
 
     return decorate
+
+
+def _check_texts(request: Request) -> None:
+    """Refuse what one of the databases could not be asked for, wherever it stands in the address."""
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        if isinstance(value, str) and text_fault(value) is not None:
+            raise Problem(422, "Unprocessable", "NUL and lone surrogates are not text.", field=name)
 
 
 def _caller(request: Request, connection: Connection) -> Caller:

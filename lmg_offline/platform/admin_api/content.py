@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from marshmallow import ValidationError as SchemaError
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lmg_offline.platform.admin_api.access import EDITORS, READERS, Caller, endpoint
-from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, page_reply
+from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, page_reply, problem_reply
+from lmg_offline.platform.bodies import read_body
 from lmg_offline.platform.content import schemas, store
+from lmg_offline.platform.problems import AudienceError
 from lmg_offline.protocol.canonical import text_fault
 
 MAX_BODY = 256 * 1024
@@ -20,9 +24,11 @@ MAX_BODY = 256 * 1024
 
 async def put_content(request: Request) -> Response:
     """Create (201) or replace (200) one document."""
-    from starlette.concurrency import run_in_threadpool
-
-    request.state.body = await request.body()
+    settings = request.app.state.settings
+    try:
+        request.state.body = await read_body(request, MAX_BODY, settings.body_within_s)
+    except AudienceError as error:
+        return problem_reply(Problem(error.status_code, HTTPStatus(error.status_code).phrase, error.message))
     return await run_in_threadpool(_put, request)
 
 
@@ -76,8 +82,6 @@ def _kind(request: Request) -> str:
 
 
 def _load(kind: str, body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_BODY:
-        raise Problem(413, "Content Too Large", f"A document is at most {MAX_BODY} bytes.")
     try:
         data = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -10,6 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lmg_offline.protocol.canonical import text_fault
+
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 
@@ -32,7 +34,7 @@ def problem_reply(problem: Problem) -> Response:
 def limit_of(request: Request) -> int:
     """Return the page size asked for, 1 to 1,000."""
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_LIMIT):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT):
         raise Problem(422, "Unprocessable", f"limit is a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
 
@@ -46,9 +48,20 @@ def cursor_of(request: Request, start: list[Any]) -> list[Any]:
         found = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
     except (binascii.Error, ValueError, RecursionError):
         found = None
-    if not isinstance(found, list) or [type(item) for item in found] != [type(item) for item in start]:
+    if (
+        not isinstance(found, list)
+        or [type(item) for item in found] != [type(item) for item in start]
+        or not all(_is_storable(item) for item in found)
+    ):
         raise Problem(422, "Unprocessable", "cursor is not one of this list; start without it.")
     return found
+
+
+def _is_storable(item: object) -> bool:
+    """Whether both databases can be asked for it."""
+    if isinstance(item, str):
+        return text_fault(item) is None
+    return isinstance(item, int) and -(2**63) <= item < 2**63
 
 
 def page_reply(items: list[Any], following: list[Any] | None) -> Response:

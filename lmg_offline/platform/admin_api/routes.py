@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Scope
 
 from lmg_offline.platform.admin_api import audience, content
 from lmg_offline.platform.admin_api.openapi import document
 
-# A user id may hold any character, a slash too: the suffixed paths come first.
+
+class _OfUser(Route):
+    """
+    What a person has, `/users/{user_id}/...`: its last part counts only if it was sent as one.
+
+    A user id may hold any character: of somebody called `ann/export`, sent as
+    `ann%2Fexport`, the decoded path is that of ann's export.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the path as it is decoded, and its last part as it was sent."""
+        sent: bytes = scope.get("raw_path") or scope["path"].encode()
+        last = self.path.rsplit("/", 1)[1].encode()
+        return super().matches(scope) if sent.endswith(b"/" + last) else (Match.NONE, {})
+
+
+# The paths with a last part come first.
 _V1: Sequence[BaseRoute] = [
     Route("/users", audience.list_users),
-    Route("/users/{user_id:path}/activity", audience.list_activity),
-    Route("/users/{user_id:path}/export", audience.export_user),
+    _OfUser("/users/{user_id:path}/activity", audience.list_activity),
+    _OfUser("/users/{user_id:path}/export", audience.export_user),
     Route("/users/{user_id:path}", audience.get_user, methods=["GET"]),
     Route("/users/{user_id:path}", audience.erase_user, methods=["DELETE"]),
     Route("/devices", audience.list_devices),

@@ -20,7 +20,7 @@ from lmg_offline.platform.audience_api import errors
 from lmg_offline.platform.audience_api.context import NamedEntry, RequestContext
 from lmg_offline.platform.audience_api.executor import Executor, Operation
 from lmg_offline.platform.audience_api.graphiql import page
-from lmg_offline.platform.bodies import inflated, read_body
+from lmg_offline.platform.bodies import inflated, read_json
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import transact
@@ -66,7 +66,7 @@ def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Ca
         if request.method in ("GET", "HEAD"):
             return HTMLResponse(page(request.url.path))
         try:
-            raw = await read_body(request, settings.max_body_bytes)
+            raw = await read_json(request, settings.max_body_bytes, settings.body_within_s)
             return await run_in_threadpool(_answer, executor, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)

@@ -126,6 +126,9 @@ class Executor:
     def _parse_and_validate(self, query: str) -> tuple[DocumentNode | None, str | None]:
         try:
             document = parse(query, max_tokens=limits.MAX_TOKENS)
+            too_much = limits.fault_as_written(document)
+            if too_much is not None:
+                return None, too_much
             errors = validate(self.schema, document, max_errors=5)
             fault = errors[0].message if errors else limits.fault(document)
         except GraphQLError as error:

@@ -12,6 +12,8 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    Visitor,
+    visit,
 )
 
 MAX_TOKENS = 5000
@@ -19,6 +21,8 @@ MAX_DEPTH = 10
 MAX_INTROSPECTION_DEPTH = 20
 MAX_FIELDS = 1000
 MAX_ALIASES = 30
+# The validator compares each field and each fragment with every other one.
+MAX_FRAGMENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,38 @@ class Cost:
     def beside(self, other: Cost) -> Cost:
         """Return the cost of both side by side."""
         return Cost(max(self.depth, other.depth), self.fields + other.fields, self.aliases + other.aliases)
+
+
+def fault_as_written(document: DocumentNode) -> str | None:
+    """Return why a document has too much in it to be worth validating, or None. Nothing is spread out yet."""
+    written = _Written()
+    visit(document, written)
+    if written.fields > MAX_FIELDS:
+        return f"The query asks for more than {MAX_FIELDS} fields."
+    if written.fragments > MAX_FRAGMENTS:
+        return f"The query has more than {MAX_FRAGMENTS} fragments."
+    return None
+
+
+class _Written(Visitor):
+    """Counts what stands in a document."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields = 0
+        self.fragments = 0
+
+    def enter_field(self, *_: object) -> None:
+        """One field more."""
+        self.fields += 1
+
+    def enter_fragment_definition(self, *_: object) -> None:
+        """One fragment more."""
+        self.fragments += 1
+
+    def enter_inline_fragment(self, *_: object) -> None:
+        """One fragment more."""
+        self.fragments += 1
 
 
 def fault(document: DocumentNode) -> str | None:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from lmg_offline.platform import properties, sessions
 from lmg_offline.platform.audience_api import errors
 from lmg_offline.platform.audience_api.endpoint import error_reply
-from lmg_offline.platform.bodies import inflated, read_body
+from lmg_offline.platform.bodies import inflated, read_json
 from lmg_offline.platform.collector.events import read_payload, sort_events
 from lmg_offline.platform.collector.recorder import record
 from lmg_offline.platform.problems import AudienceError
@@ -44,7 +44,7 @@ def collector_routes(engine: Engine, settings: Settings) -> list[Route]:
 
     async def post(request: Request) -> Response:
         try:
-            raw = await read_body(request, settings.max_body_bytes)
+            raw = await read_json(request, settings.max_body_bytes, settings.body_within_s)
             await run_in_threadpool(_collect_body, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)
