@@ -60,13 +60,14 @@ class Notebook:
         os.write(self._fd, json.dumps(line).encode() + b"\n")
 
 
-def open_client(site: Mapping[str, Any]) -> Client:
-    """Open a client of the platform and journal that `site` names."""
+def open_client(site: Mapping[str, Any], *, sends: bool = True) -> Client:
+    """Open a client of the platform and journal that `site` names, which sends or does not."""
     return Client(
         site["write_key"],
         endpoint=site["endpoint"],
         data_dir=site["folder"],
         durability=site.get("durability", "normal"),
+        sync=sends,
         clock=FastClock() if site.get("fast", True) else None,
     )
 
@@ -98,12 +99,14 @@ def app_form(value: Mapping[str, object]) -> dict[str, Any]:
     return {"name": value["name"], "traits": {key: each for key, each in value.items() if key != "name"}}
 
 
-def visit(site: dict[str, Any], log: str, first: int, seed: str, trap: dict[str, Any] | None, pause: float) -> None:
+def visit(
+    site: dict[str, Any], log: str, first: int, seed: str, trap: dict[str, Any] | None, pause: float, sends: bool
+) -> None:
     """Write as people do, one after the other, until killed."""
     rng = random.Random(seed)
     notebook = Notebook(log, first)
     set_trap(site["folder"], trap)
-    client = open_client(site)
+    client = open_client(site, sends=sends)
     for _ in range(MOST_WRITES):
         _step(client, notebook, site["verification_key"], rng)
         time.sleep(rng.random() * pause)
