@@ -30,6 +30,8 @@ from .stage import FastClock
 
 MOST_WRITES = 150
 LONGEST_PAUSE_S = 0.008
+FLUSH_WITHIN_S = 60.0
+BEAT_S = 0.02
 
 
 class Notebook:
@@ -113,29 +115,65 @@ def visit(
     signal.pause()
 
 
-def take_turns(site: dict[str, Any], log: str, first: int, seed: str, writes: int, pause: float) -> None:
+def take_turns(
+    site: dict[str, Any], log: str, first: int, seed: str, writes: int, pause: float, sends: bool = True
+) -> None:
     """Write so often, and end. Others do the same in the same journal."""
     rng = random.Random(seed)
     notebook = Notebook(log, first)
-    with open_client(site) as client:
+    with open_client(site, sends=sends) as client:
         for _ in range(writes):
             _step(client, notebook, site["verification_key"], rng)
             time.sleep(rng.random() * pause)
 
 
-def write_straight(site: dict[str, Any], log: str, record: str, writes: int, pause: float) -> None:
-    """Write so often while the folder's files are recorded, each return marked in the record."""
-    notebook = Notebook(log, 0)
+def be_recorded(site: dict[str, Any], log: str, first: int, seed: str, record: str, calls: int, pause: float) -> None:
+    """
+    Make so many calls, in three openings of which the second sends, while the folder's files are recorded.
+
+    After each call that returned, the record has a mark with its number, from
+    `first` on, and the notebook says who is there. At the end it says for how long
+    this process did not get to run, at worst.
+    """
+    rng = random.Random(seed)
+    notebook = Notebook(log, first)
     recorder = shim()
-    Path(site["folder"]).mkdir(mode=0o700)
     recorder.faults_record(site["folder"].encode(), record.encode())
-    with open_client(site) as client:
-        for number in range(1, writes + 1):
-            n, value = notebook.begin("track")
-            receipt = client.activity.track("seen", value)
-            recorder.faults_mark(number)
-            notebook.did(n, receipt.id)
-            time.sleep(pause)
+    metronome = Metronome()
+    marks = first
+    for number, sends in enumerate((False, True, False)):
+        with open_client(site, sends=sends) as client:
+            notebook.note({"opened": marks, "session": client.user.session_id, "person": client.user.id})
+            for _ in range(calls // 3 if number else calls - 2 * (calls // 3)):
+                _step(client, notebook, site["verification_key"], rng)
+                marks += 1
+                recorder.faults_mark(marks)
+                notebook.note({"mark": marks, "session": client.user.session_id, "person": client.user.id})
+                time.sleep(pause * rng.random())
+            if sends and not client.flush(FLUSH_WITHIN_S):
+                raise TimeoutError("not everything arrived in time")
+    notebook.note({"longest_stall_s": metronome.longest_stall_s})
+
+
+class Metronome:
+    """
+    Measures for how long this process did not get to run: a promise in seconds holds on a machine that does.
+
+    Attributes:
+        longest_stall_s: The worst so far.
+    """
+
+    def __init__(self) -> None:
+        self.longest_stall_s = 0.0
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        before = time.monotonic()
+        while True:
+            time.sleep(BEAT_S)
+            now = time.monotonic()
+            self.longest_stall_s = max(self.longest_stall_s, now - before - BEAT_S)
+            before = now
 
 
 def _step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
