@@ -33,6 +33,7 @@ from . import location, migrations
 from .commits import GroupCommit, run_alone
 from .disk import Disk
 from .engine import (
+    APPLICATION_ID,
     DATABASE_ERRORS,
     engine_for,
     is_io_error,
@@ -50,8 +51,9 @@ T = TypeVar("T")
 FILE_NAME = "journal.db"
 LOCK_NAME = "journal.lock"
 LOCK_TIMEOUT_S = 10.0
-# Without effect, and a commit all the same.
-_TOUCH = "UPDATE sync_state SET failures = failures"
+# Without effect, and a commit all the same: it writes the file's first page. A row that is updated
+# to what it is would not do, because SQLite leaves a page alone whose bytes stay the same.
+_TOUCH = f"PRAGMA application_id={APPLICATION_ID}"
 
 
 class Store:

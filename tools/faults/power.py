@@ -36,6 +36,8 @@ from .proxy import FaultProxy
 from .stage import Stage
 
 ENDS_WITHIN_S = 600.0
+FEWEST_CALLS = 45
+EVERY_FROM = 200  # calls
 CHANCES = 3  # states at random a cut, beside the two or three that are always tried
 DRAIN_EVERY = 50
 STOP_AFTER = 10
@@ -77,19 +79,23 @@ def power(stage: Stage, seed: int, count: int) -> Report:
     The long one begins with nothing, the second with a journal of the first
     version, both with durability "full"; the third has durability "normal". A try
     is a state of the disk.
+
+    Args:
+        count: From 200 on every sync is a cut; below, the same share of them at random.
     """
     if not has_shim():
         raise Lacking("a C compiler (cc) on Linux, to record what is written")
     report = Report("power")
-    for durability, calls, is_old in (
-        ("full", count, False),
-        ("full", max(9, count // 5), True),
-        ("normal", max(12, count // 3), False),
-    ):
-        with _home() as home:
-            rng = random.Random(f"power {seed} {durability} {is_old}")
-            recording = _recorded(stage, home, rng, durability, calls, is_old=is_old)
-            report += _cut_everywhere(stage, home, rng, recording)
+    with Nursery() as nursery:
+        for durability, calls, is_old in (
+            ("full", max(FEWEST_CALLS, count), False),
+            ("full", max(FEWEST_CALLS, count) // 3, True),
+            ("normal", max(FEWEST_CALLS, count) // 3, False),
+        ):
+            with _home() as home:
+                rng = random.Random(f"power {seed} {durability} {is_old}")
+                recording = _recorded(stage, nursery, home, rng, durability, calls, is_old=is_old)
+                report += _cut_everywhere(stage, home, rng, recording, count / EVERY_FROM)
     return report
 
 
@@ -105,11 +111,11 @@ def _platform(stage: Stage, file: Path) -> Any:
 
 
 def _recorded(
-    stage: Stage, home: Path, rng: random.Random, durability: str, calls: int, *, is_old: bool
+    stage: Stage, nursery: Nursery, home: Path, rng: random.Random, durability: str, calls: int, *, is_old: bool
 ) -> Recording:
     folder, log, record = home / "journal", home / "notes", home / "record"
     folder.mkdir(mode=0o700)
-    with Nursery() as nursery, _platform(stage, home / "platform.db") as platform:
+    with _platform(stage, home / "platform.db") as platform:
         platforms: list[tuple[int, Path]] = []
 
         def keep() -> None:
@@ -150,8 +156,8 @@ def _copy(platform: Running, target: Path) -> Path:
     return target
 
 
-def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Recording) -> Report:
-    """Go through the record, and at every sync look at what a cut right before its end may leave."""
+def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Recording, share: float) -> Report:
+    """Go through the record, and at every sync, or a share of them, look at what a cut right before its end may leave."""
     report, disk, number = Report("power"), Disk(recording.files), 0
     returned_ns: list[int] = []
     for deed in (*recording.deeds, Deed("S", "", 0, b"", time.monotonic_ns())):  # and once at the end of it all
@@ -160,8 +166,9 @@ def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Rec
             continue
         if deed.kind == "S":
             number += 1
-            cut = _cut(recording, returned_ns, number, deed.at_ns)
-            report = _look(stage, home, rng, recording, disk, cut, report)
+            if rng.random() < share:
+                cut = _cut(recording, returned_ns, number, deed.at_ns)
+                report = _look(stage, home, rng, recording, disk, cut, report)
         disk.do(deed)
         if len(report.details) >= STOP_AFTER:
             break
@@ -226,4 +233,4 @@ def _drained(stage: Stage, home: Path, recording: Recording, cut: Cut, calls: li
     log.unlink()
     for path in home.glob(f"{database.name}*"):
         path.unlink()
-    return replace(found, details=tuple(f"cut {cut.number}, drained: {line}" for line in found.details))
+    return replace(found, details=tuple(f"{recording.durability}, cut {cut.number}, drained: {line}" for line in found.details))
