@@ -42,6 +42,8 @@ def read_notes(logs: Iterable[Path]) -> list[list[Noted]]:
                 calls[line["do"]] = Noted(line["do"], line["kind"], line["value"], line["person"], line["verified"])
             elif "did" in line:
                 calls[line["did"]] = replace(calls[line["did"]], receipt=line["receipt"])
+            elif "raised" in line and line["raised"] in calls and calls[line["raised"]].receipt is None:
+                del calls[line["raised"]]
         found.append(list(calls.values()))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import dialect, kills, network, power, revoked
+from . import dialect, disk, kills, network, power, revoked
 from .oracle import Report
 from .stage import Stage
 
@@ -34,6 +34,8 @@ ROWS = (
     Row("kill", kills.kill, 30),
     Row("processes", kills.processes, 3),
     Row("power", power.power, 30),
+    Row("full-disk", disk.full_disk, 1_000),
+    Row("disk-errors", disk.disk_errors, 40),
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
     Row("key-revoked", revoked.key_revoked, 1),

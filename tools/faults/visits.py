@@ -35,7 +35,12 @@ BEAT_S = 0.02
 
 
 class Notebook:
-    """Keeps what was begun and what returned."""
+    """
+    Keeps what was begun and what returned.
+
+    Attributes:
+        kept: How many entries returned.
+    """
 
     def __init__(self, path: str, first: int) -> None:
         """
@@ -44,18 +49,26 @@ class Notebook:
         """
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._number = first
+        self.kept = 0
 
-    def begin(self, kind: str, person: str | None = None, is_verified: bool = False) -> tuple[int, dict[str, object]]:
+    def begin(
+        self, kind: str, person: str | None = None, is_verified: bool = False, **more: object
+    ) -> tuple[int, dict[str, object]]:
         """Note that a call is made; return its number and its value in wire form."""
         self._number += 1
         n = self._number
-        value: dict[str, object] = {"n": n} if kind == "track" else {f"own_{n}": n, "last": n, "name": f"Name {n}"}
+        value: dict[str, object] = {"n": n, **more} if kind == "track" else {f"own_{n}": n, "last": n, "name": f"Name {n}"}
         self.note({"do": n, "kind": kind, "value": value, "person": person, "verified": is_verified})
         return n, value
 
     def did(self, number: int, receipt: str) -> None:
         """Note that it returned."""
+        self.kept += 1
         self.note({"did": number, "receipt": receipt})
+
+    def failed(self) -> None:
+        """Note that the last call, if it has not returned, raised: it has written nothing."""
+        self.note({"raised": self._number})
 
     def note(self, line: Mapping[str, object]) -> None:
         """Write one line."""
@@ -74,9 +87,9 @@ def open_client(site: Mapping[str, Any], *, sends: bool = True) -> Client:
     )
 
 
-def track(client: Client, notebook: Notebook) -> None:
-    """Write one activity."""
-    n, value = notebook.begin("track")
+def track(client: Client, notebook: Notebook, **more: object) -> None:
+    """Write one activity, with these properties beside its number."""
+    n, value = notebook.begin("track", **more)
     notebook.did(n, client.activity.track("seen", value).id)
 
 
@@ -110,7 +123,7 @@ def visit(
     set_trap(site["folder"], trap)
     client = open_client(site, sends=sends)
     for _ in range(MOST_WRITES):
-        _step(client, notebook, site["verification_key"], rng)
+        step(client, notebook, site["verification_key"], rng)
         time.sleep(rng.random() * pause)
     signal.pause()
 
@@ -123,7 +136,7 @@ def take_turns(
     notebook = Notebook(log, first)
     with open_client(site, sends=sends) as client:
         for _ in range(writes):
-            _step(client, notebook, site["verification_key"], rng)
+            step(client, notebook, site["verification_key"], rng)
             time.sleep(rng.random() * pause)
 
 
@@ -145,7 +158,7 @@ def be_recorded(site: dict[str, Any], log: str, first: int, seed: str, record: s
         with open_client(site, sends=sends) as client:
             notebook.note({"opened": marks, "session": client.user.session_id, "person": client.user.id})
             for _ in range(calls // 3 if number else calls - 2 * (calls // 3)):
-                _step(client, notebook, site["verification_key"], rng)
+                step(client, notebook, site["verification_key"], rng)
                 marks += 1
                 recorder.faults_mark(marks)
                 notebook.note({"mark": marks, "session": client.user.session_id, "person": client.user.id})
@@ -176,7 +189,7 @@ class Metronome:
             before = now
 
 
-def _step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
+def step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
     choice = rng.random()
     is_anonymous = client.user.id is None
     if is_anonymous and choice < 0.3:
