@@ -40,6 +40,8 @@ def prepare(folder: Path) -> None:
                 raise JournalUnavailable(f"{folder} belongs to another user; give another data_dir")
             if stat.S_IMODE(found.st_mode) & 0o077:
                 folder.chmod(0o700)
+        if not _may(folder, os.W_OK | os.X_OK):
+            raise JournalUnavailable(f"the folder {folder} can't be written (it is read-only); make it writable")
     except FileExistsError as error:
         raise JournalUnavailable(f"{folder} is not a folder; give another data_dir") from error
     except OSError as error:
@@ -50,10 +52,14 @@ def prepare(folder: Path) -> None:
 
 def check_file(path: Path) -> bool:
     """
-    Say whether the journal's file exists; refuse what is not a plain file.
+    Say whether the journal's file exists; refuse what is not a plain file, or can't be written.
+
+    SQLite would open a file that it can only read, and give the files it makes
+    beside it the same mode: the journal would stay read-only when its file no longer is.
 
     Raises:
-        JournalUnavailable: It is a symbolic link or no plain file.
+        JournalUnavailable: It is a symbolic link or no plain file; it, or a file
+            that SQLite keeps beside it, is read-only.
     """
     try:
         found = os.lstat(path)
@@ -61,7 +67,15 @@ def check_file(path: Path) -> bool:
         return False
     if not stat.S_ISREG(found.st_mode):
         raise JournalUnavailable(f"{path} is not a plain file; remove it or give another data_dir")
+    for each in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if not _may(each, os.W_OK) and each.exists():
+            raise JournalUnavailable(f"{each} can't be written (it is read-only); make it writable")
     return True
+
+
+def _may(path: Path, what: int) -> bool:
+    """Say whether this process may do that, by its effective rights where the system can tell."""
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def is_local(folder: Path) -> bool:
