@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -91,11 +92,17 @@ def driver_connection(connection: Connection) -> sqlite3.Connection:
 
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
-    """Turn a database error into one of ours, which names the file and the way out."""
+    """Turn an error of the database or the system into one of ours, which names the file and the way out."""
     try:
         yield
     except DATABASE_ERRORS as error:
         raise journal_error(path, error) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise JournalFull(f"no room for the journal {path}; free disk space and call again") from error
+        raise JournalUnavailable(
+            f"the journal {path} can't be used ({error.strerror}); see that its folder is writable"
+        ) from error
 
 
 def journal_error(path: Path, error: BaseException) -> JournalError:

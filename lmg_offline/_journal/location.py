@@ -45,6 +45,8 @@ def prepare(folder: Path) -> None:
             _check_way(folder)
             if stat.S_IMODE(found.st_mode) & 0o077:
                 folder.chmod(0o700)
+        if not _may(folder, os.W_OK | os.X_OK):
+            raise JournalUnavailable(f"the folder {folder} can't be written (it is read-only); make it writable")
     except FileExistsError as error:
         raise JournalUnavailable(f"{folder} is not a folder; give another data_dir") from error
     except OSError as error:
@@ -74,11 +76,13 @@ def check_files(paths: Iterable[Path]) -> None:
 
     Two names for one file are refused: what SQLite writes through ours would
     destroy what another name means. A file of another owner is theirs to change
-    at any time.
+    at any time. One that can only be read is refused too: SQLite would open it,
+    and give the files it makes beside it the same mode, so that the journal
+    would stay read-only when its file no longer is.
 
     Raises:
         JournalUnavailable: One is no plain file, has another name, is somebody
-            else's, or its mode can't be changed.
+            else's, is read-only, or its mode can't be changed.
     """
     for path in paths:
         if not check_file(path):
@@ -86,11 +90,13 @@ def check_files(paths: Iterable[Path]) -> None:
         try:
             found = os.lstat(path)
             if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
-                path.chmod(0o600)
+                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
         except FileNotFoundError:
             continue  # another process has just closed the journal, and its log is gone
         except OSError as error:
             raise JournalUnavailable(f"the mode of {path} can't be made 0600 ({error.strerror})") from error
+        if not _may(path, os.W_OK) and path.exists():
+            raise JournalUnavailable(f"{path} can't be written (it is read-only); make it writable")
 
 
 def check_file(path: Path) -> bool:
@@ -113,6 +119,11 @@ def check_file(path: Path) -> bool:
         if found.st_nlink > 1:
             raise JournalUnavailable(f"{path} has another name beside this one; remove it or give another data_dir")
     return True
+
+
+def _may(path: Path, what: int) -> bool:
+    """Say whether this process may do that, by its effective rights where the system can tell."""
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def is_local(folder: Path) -> bool:

@@ -32,8 +32,9 @@ def create(path: Path, clock: Clock) -> None:
     under the journal's name: an empty journal is a damaged one.
     """
     draft = path.with_name(path.name + ".new")
-    for leftover in (draft, draft.with_name(draft.name + "-journal")):
-        leftover.unlink(missing_ok=True)
+    with mapped(path):
+        for leftover in (draft, draft.with_name(draft.name + "-journal")):
+            leftover.unlink(missing_ok=True)
     try:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
     except OSError as error:
@@ -45,8 +46,9 @@ def create(path: Path, clock: Clock) -> None:
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
         _in_one_transaction(connection, VERSION, lambda: _fill(connection, clock))
     engine.dispose()
-    draft.replace(path)
-    sync_folder(path.parent)
+    with mapped(path):
+        draft.replace(path)
+        sync_folder(path.parent)
 
 
 def upgrade(connection: Connection, path: Path, clock: Clock) -> None:

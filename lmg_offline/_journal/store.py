@@ -34,6 +34,7 @@ from .ballast import FILE_NAME as BALLAST_NAME
 from .commits import GroupCommit, run_alone
 from .disk import Disk
 from .engine import (
+    APPLICATION_ID,
     DATABASE_ERRORS,
     engine_for,
     is_io_error,
@@ -59,8 +60,9 @@ FILES = (
     *(LEASE_NAME + suffix for suffix in ("", "-journal")),
     *(BALLAST_NAME + suffix for suffix in ("", ".new")),
 )
-# Without effect, and a commit all the same.
-_TOUCH = "UPDATE sync_state SET failures = failures"
+# Without effect, and a commit all the same: it writes the file's first page. A row that is updated
+# to what it is would not do, because SQLite leaves a page alone whose bytes stay the same.
+_TOUCH = f"PRAGMA application_id={APPLICATION_ID}"
 
 
 class Store:

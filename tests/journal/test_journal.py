@@ -96,6 +96,23 @@ def test_a_weak_journal_is_made_durable_beside_other_writers(tmp_path: Path) -> 
     assert ([], 1) == (errors, level)
 
 
+def test_a_weak_journal_is_made_durable_by_a_commit_of_its_own(tmp_path: Path) -> None:
+    """
+    SQLite syncs at commits alone, and one that changes no byte of any page is none: the log must grow.
+
+    Once for what was written, and not again.
+    """
+    journal = Journal.open(tmp_path / "j", SystemClock(), durable=False)
+    journal.append("track", "{}")
+    sizes = [journal.store.wal_bytes()]
+    for _ in range(2):
+        journal.store.make_durable()
+        sizes.append(journal.store.wal_bytes())
+    journal.close()
+
+    assert sizes[0] < sizes[1] == sizes[2]
+
+
 def test_threads_share_commits_and_lose_nothing(tmp_path: Path) -> None:
     """Sixteen threads: every number once, no gap."""
     journal = open_journal(tmp_path / "j")

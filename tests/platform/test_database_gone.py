@@ -13,6 +13,7 @@ from kiosk import Kiosk, Site, lane, position, track
 
 from lmg_offline.platform.properties import Keys
 from lmg_offline.platform.server import running
+from lmg_offline.platform.store import engine
 
 
 @pytest.fixture
@@ -71,3 +72,14 @@ def test_another_file_in_its_place_is_not_taken_for_it(kiosk: Kiosk, file: Path,
     missed = kiosk.send(lane([track(2, "b")], after=position(1)))
 
     assert 503 == missed.status_code
+
+
+def test_a_database_that_others_hold_for_too_long_is_said_so(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy platform is no broken one: 503, nothing is written, and the same request will do later."""
+    monkeypatch.setattr(engine, "_BUSY_TIMEOUT_S", 0.01)
+    with engine.writing(kiosk.site.engine):
+        missed = kiosk.send(lane([track(2, "later")], after=position(1)))
+    again = kiosk.one([track(2, "later")], after=position(1))
+
+    assert (503, "lmg-unavailable") == (missed.status_code, missed.json()["errors"][0]["messageId"])
+    assert ("ok", position(2)) == (again["status"], again["applied_through"])

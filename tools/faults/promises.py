@@ -42,8 +42,21 @@ def read_notes(logs: Iterable[Path]) -> list[list[Noted]]:
                 calls[line["do"]] = Noted(line["do"], line["kind"], line["value"], line["person"], line["verified"])
             elif "did" in line:
                 calls[line["did"]] = replace(calls[line["did"]], receipt=line["receipt"])
+            elif "raised" in line and line["raised"] in calls and calls[line["raised"]].receipt is None:
+                del calls[line["raised"]]
         found.append(list(calls.values()))
     return found
+
+
+def write_notes(path: Path, calls: Iterable[Noted]) -> None:
+    """Write down calls as a child does."""
+    lines: list[dict[str, object]] = []
+    for call in calls:
+        verified = {"person": call.person, "verified": call.is_verified}
+        lines.append({"do": call.number, "kind": call.kind, "value": call.value, **verified})
+        if call.receipt is not None:
+            lines.append({"did": call.number, "receipt": call.receipt})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def disorder(row: str, notes: Iterable[list[Noted]]) -> Report:
@@ -53,7 +66,7 @@ def disorder(row: str, notes: Iterable[list[Noted]]) -> Report:
         last = (0, 0)
         for call in calls:
             if call.receipt is not None:
-                place = _place(call.receipt)
+                place = place_of(call.receipt)
                 if place <= last:
                     report = report.found("out_of_order", f"{call.kind} of receipt {call.receipt}")
                 last = place
@@ -138,17 +151,17 @@ def promised(noted: Iterable[Noted], evidence: Evidence, sessions: Mapping[str, 
         if call is not None:
             unsure.remove(call)
             done.append(replace(call, receipt=f"{sessions[str(row['session_id'])]}.{row['seq']}.{row['id']}"))
-    done.sort(key=lambda call: _place(str(call.receipt)))
+    done.sort(key=lambda call: place_of(str(call.receipt)))
     names = {lane: session for session, lane in sessions.items()}
     said: dict[int, tuple[int, str]] = {}
     oracle = Oracle()
     for call in done:
-        lane, seq = _place(str(call.receipt))
+        lane, seq = place_of(str(call.receipt))
         if call.kind == "identify" and call.person is not None:
             said.setdefault(lane, (seq, call.person))
             oracle.states[call.person] = "VERIFIED" if call.is_verified else "IDENTIFIED"
     for call in done:
-        lane, seq = _place(str(call.receipt))
+        lane, seq = place_of(str(call.receipt))
         from_seq, person = said.get(lane, (0, None))
         oracle.returned(Call(call.kind, str(call.receipt), names[lane], person, seq < from_seq, call.value))
     return oracle
@@ -170,7 +183,8 @@ def _is(call: Noted, row: Mapping[str, object], evidence: Evidence) -> bool:
     return any(own in person.profile for person in evidence.people.values())
 
 
-def _place(receipt: str) -> tuple[int, int]:
+def place_of(receipt: str) -> tuple[int, int]:
+    """Return the lane and number of a receipt."""
     lane, seq, _ = receipt.split(".", 2)
     return int(lane), int(seq)
 

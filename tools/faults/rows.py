@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import dialect, kills, network, revoked
+from . import copies, dialect, disk, folder, kills, network, power, revoked
 from .oracle import Report
 from .stage import Stage
 
@@ -33,6 +33,12 @@ ROWS = (
     Row("delivered-twice-and-late", network.delivered_twice_and_late, 150),
     Row("kill", kills.kill, 30),
     Row("processes", kills.processes, 3),
+    Row("power", power.power, 30),
+    Row("full-disk", disk.full_disk, 1_000),
+    Row("disk-errors", disk.disk_errors, 40),
+    Row("bad-folder", folder.bad_folder, 6),
+    Row("clones", copies.clones_row, 8),
+    Row("backups", copies.backups_row, 3),
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
     Row("key-revoked", revoked.key_revoked, 1),

@@ -30,10 +30,17 @@ from .stage import FastClock
 
 MOST_WRITES = 150
 LONGEST_PAUSE_S = 0.008
+FLUSH_WITHIN_S = 60.0
+BEAT_S = 0.02
 
 
 class Notebook:
-    """Keeps what was begun and what returned."""
+    """
+    Keeps what was begun and what returned.
+
+    Attributes:
+        kept: How many entries returned.
+    """
 
     def __init__(self, path: str, first: int) -> None:
         """
@@ -42,38 +49,47 @@ class Notebook:
         """
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._number = first
+        self.kept = 0
 
-    def begin(self, kind: str, person: str | None = None, is_verified: bool = False) -> tuple[int, dict[str, object]]:
+    def begin(
+        self, kind: str, person: str | None = None, is_verified: bool = False, **more: object
+    ) -> tuple[int, dict[str, object]]:
         """Note that a call is made; return its number and its value in wire form."""
         self._number += 1
         n = self._number
-        value: dict[str, object] = {"n": n} if kind == "track" else {f"own_{n}": n, "last": n, "name": f"Name {n}"}
+        value: dict[str, object] = {"n": n, **more} if kind == "track" else {f"own_{n}": n, "last": n, "name": f"Name {n}"}
         self.note({"do": n, "kind": kind, "value": value, "person": person, "verified": is_verified})
         return n, value
 
     def did(self, number: int, receipt: str) -> None:
         """Note that it returned."""
+        self.kept += 1
         self.note({"did": number, "receipt": receipt})
+
+    def failed(self) -> None:
+        """Note that the last call, if it has not returned, raised: it has written nothing."""
+        self.note({"raised": self._number})
 
     def note(self, line: Mapping[str, object]) -> None:
         """Write one line."""
         os.write(self._fd, json.dumps(line).encode() + b"\n")
 
 
-def open_client(site: Mapping[str, Any]) -> Client:
-    """Open a client of the platform and journal that `site` names."""
+def open_client(site: Mapping[str, Any], *, sends: bool = True) -> Client:
+    """Open a client of the platform and journal that `site` names, which sends or does not."""
     return Client(
         site["write_key"],
         endpoint=site["endpoint"],
         data_dir=site["folder"],
         durability=site.get("durability", "normal"),
+        sync=sends,
         clock=FastClock() if site.get("fast", True) else None,
     )
 
 
-def track(client: Client, notebook: Notebook) -> None:
-    """Write one activity."""
-    n, value = notebook.begin("track")
+def track(client: Client, notebook: Notebook, **more: object) -> None:
+    """Write one activity, with these properties beside its number."""
+    n, value = notebook.begin("track", **more)
     notebook.did(n, client.activity.track("seen", value).id)
 
 
@@ -98,44 +114,82 @@ def app_form(value: Mapping[str, object]) -> dict[str, Any]:
     return {"name": value["name"], "traits": {key: each for key, each in value.items() if key != "name"}}
 
 
-def visit(site: dict[str, Any], log: str, first: int, seed: str, trap: dict[str, Any] | None, pause: float) -> None:
+def visit(
+    site: dict[str, Any], log: str, first: int, seed: str, trap: dict[str, Any] | None, pause: float, sends: bool
+) -> None:
     """Write as people do, one after the other, until killed."""
     rng = random.Random(seed)
     notebook = Notebook(log, first)
     set_trap(site["folder"], trap)
-    client = open_client(site)
+    client = open_client(site, sends=sends)
     for _ in range(MOST_WRITES):
-        _step(client, notebook, site["verification_key"], rng)
+        step(client, notebook, site["verification_key"], rng)
         time.sleep(rng.random() * pause)
     signal.pause()
 
 
-def take_turns(site: dict[str, Any], log: str, first: int, seed: str, writes: int, pause: float) -> None:
+def take_turns(
+    site: dict[str, Any], log: str, first: int, seed: str, writes: int, pause: float, sends: bool = True
+) -> None:
     """Write so often, and end. Others do the same in the same journal."""
     rng = random.Random(seed)
     notebook = Notebook(log, first)
-    with open_client(site) as client:
+    with open_client(site, sends=sends) as client:
         for _ in range(writes):
-            _step(client, notebook, site["verification_key"], rng)
+            step(client, notebook, site["verification_key"], rng)
             time.sleep(rng.random() * pause)
 
 
-def write_straight(site: dict[str, Any], log: str, record: str, writes: int, pause: float) -> None:
-    """Write so often while the folder's files are recorded, each return marked in the record."""
-    notebook = Notebook(log, 0)
+def be_recorded(site: dict[str, Any], log: str, first: int, seed: str, record: str, calls: int, pause: float) -> None:
+    """
+    Make so many calls, in three openings of which the second sends, while the folder's files are recorded.
+
+    After each call that returned, the record has a mark with its number, from
+    `first` on, and the notebook says who is there. At the end it says for how long
+    this process did not get to run, at worst.
+    """
+    rng = random.Random(seed)
+    notebook = Notebook(log, first)
     recorder = shim()
-    Path(site["folder"]).mkdir(mode=0o700)
     recorder.faults_record(site["folder"].encode(), record.encode())
-    with open_client(site) as client:
-        for number in range(1, writes + 1):
-            n, value = notebook.begin("track")
-            receipt = client.activity.track("seen", value)
-            recorder.faults_mark(number)
-            notebook.did(n, receipt.id)
-            time.sleep(pause)
+    metronome = Metronome()
+    marks = first
+    for number, sends in enumerate((False, True, False)):
+        with open_client(site, sends=sends) as client:
+            notebook.note({"opened": marks, "session": client.user.session_id, "person": client.user.id})
+            for _ in range(calls // 3 if number else calls - 2 * (calls // 3)):
+                step(client, notebook, site["verification_key"], rng)
+                marks += 1
+                recorder.faults_mark(marks)
+                notebook.note({"mark": marks, "session": client.user.session_id, "person": client.user.id})
+                time.sleep(pause * rng.random())
+            if sends and not client.flush(FLUSH_WITHIN_S):
+                raise TimeoutError("not everything arrived in time")
+    notebook.note({"longest_stall_s": metronome.longest_stall_s})
 
 
-def _step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
+class Metronome:
+    """
+    Measures for how long this process did not get to run: a promise in seconds holds on a machine that does.
+
+    Attributes:
+        longest_stall_s: The worst so far.
+    """
+
+    def __init__(self) -> None:
+        self.longest_stall_s = 0.0
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        before = time.monotonic()
+        while True:
+            time.sleep(BEAT_S)
+            now = time.monotonic()
+            self.longest_stall_s = max(self.longest_stall_s, now - before - BEAT_S)
+            before = now
+
+
+def step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
     choice = rng.random()
     is_anonymous = client.user.id is None
     if is_anonymous and choice < 0.3:

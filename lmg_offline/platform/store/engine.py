@@ -30,7 +30,7 @@ _TRANSIENT_STATES = frozenset({"40001", "40P01", "23505"})
 
 
 class DatabaseUnavailable(Exception):
-    """The database's file is not where it was, or another is in its place. The message says what to do."""
+    """The database's file is not where it was, another is in its place, or it is held for too long."""
 
 
 def make_engine(database_url: str) -> Engine:
@@ -127,12 +127,12 @@ class _Gate:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the gate; waits for as long as SQLite would."""
+        """Hold the gate; waits for as long as SQLite would. Raises DatabaseUnavailable after that."""
         if not self._thread.acquire(timeout=_BUSY_TIMEOUT_S):
-            raise TimeoutError("another thread has held the platform's database for too long")
+            raise DatabaseUnavailable("another thread has held the platform's database for too long")
         try:
             if not self._process.acquire(_BUSY_TIMEOUT_S):
-                raise TimeoutError("another process has held the platform's database for too long")
+                raise DatabaseUnavailable("another process has held the platform's database for too long")
             try:
                 yield
             finally:
