@@ -243,7 +243,8 @@ class Client:
 
         Returns:
             False when the time is up, or at once when all that is left is
-            parked or suspended, or when this client does not send and nobody else does.
+            parked or suspended, or when this client does not send and nobody else
+            does, or in a callback of `on`, which runs on the thread that would have to send.
         """
         self._check_open()
         store = self._journal.store
@@ -257,8 +258,9 @@ class Client:
                 return not left
             now = time.monotonic()
             left_s = FLUSH_POLL_S if deadline is None else deadline - now
-            if left_s <= 0 or self._runner is None or self._thread is None:
+            if left_s <= 0 or self._runner is None or self._thread is None or self._thread.is_current:
                 return False
+            self._thread.start()  # if it has died
             view = self._runner.view()
             if view.suspended_code is not None:
                 return False
@@ -289,6 +291,7 @@ class Client:
             suspended=view.suspended_code if view is not None else saved.suspended_code,
             last_synced_at=None if synced_at is None else utc_from_ms(synced_at),
             last_error=thread_error or (view.last_error if view is not None else saved.last_error),
+            restarts=self._thread.restarts if self._thread is not None else 0,
             next_attempt_in=view.next_attempt_s if view is not None and counts.queued else None,
             dialect=view.dialect if view is not None else saved.dialect,
             state=lane.state,
@@ -348,11 +351,12 @@ class Client:
             return True
         self._closed = True
         _live.discard(self)
-        if self._transport is not None:
-            self._transport.close()
-        ended = self._thread.close(timeout) if self._thread is not None else True
-        self._journal.close()
-        return ended
+        try:
+            if self._transport is not None:
+                self._transport.close()
+            return self._thread.close(timeout) if self._thread is not None else True
+        finally:
+            self._journal.close()
 
     def _check_open(self) -> None:
         if self._closed:

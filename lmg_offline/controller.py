@@ -13,6 +13,7 @@ from ._core import content, documents
 from ._core.arguments import TIMEOUT_S, check_timeout
 from ._core.reads import ReadAnswer, ReadPort, ReadQuery
 from ._core.redemption import RedemptionPort, SessionMark, choose, gather, refused
+from ._support.forks import renew_in_child
 from ._support.observers import Feed, Observers
 from .errors import LMGError, OfflineError, RedemptionPending, RedemptionRefused, ValidationError
 from .models import DevicePosition
@@ -60,6 +61,11 @@ class RedemptionController:
         self._errors: Observers[[LMGError]] = Observers("error")
         self._cancelled: Observers[[]] = Observers("cancelled")
         self._prompts = Prompts()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: the call that held the lock is the parent's."""
         # _making: held by the call that asks and journals, the person's time to answer included. Never waited for.
         self._making = Lock()
 

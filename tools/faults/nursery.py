@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PRELOADED = ("tools.faults.visits",)
+PRELOADED = ("tools.faults.visits", "tools.faults.exits")
 _ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import dialect, kills, network, revoked
+from . import dialect, exits, kills, network, revoked
 from .oracle import Report
 from .stage import Stage
 
@@ -35,5 +35,6 @@ ROWS = (
     Row("processes", kills.processes, 3),
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
+    Row("forks-and-exits", exits.forks_and_exits, 12),
     Row("key-revoked", revoked.key_revoked, 1),
 )

@@ -105,7 +105,7 @@ def visit(site: dict[str, Any], log: str, first: int, seed: str, trap: dict[str,
     set_trap(site["folder"], trap)
     client = open_client(site)
     for _ in range(MOST_WRITES):
-        _step(client, notebook, site["verification_key"], rng)
+        step(client, notebook, site["verification_key"], rng)
         time.sleep(rng.random() * pause)
     signal.pause()
 
@@ -116,7 +116,7 @@ def take_turns(site: dict[str, Any], log: str, first: int, seed: str, writes: in
     notebook = Notebook(log, first)
     with open_client(site) as client:
         for _ in range(writes):
-            _step(client, notebook, site["verification_key"], rng)
+            step(client, notebook, site["verification_key"], rng)
             time.sleep(rng.random() * pause)
 
 
@@ -135,7 +135,8 @@ def write_straight(site: dict[str, Any], log: str, record: str, writes: int, pau
             time.sleep(pause)
 
 
-def _step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
+def step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
+    """One call of somebody at the kiosk: mostly a write, now and then somebody comes or goes."""
     choice = rng.random()
     is_anonymous = client.user.id is None
     if is_anonymous and choice < 0.3:
