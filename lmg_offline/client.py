@@ -39,6 +39,7 @@ from .status import Status
 from .user import User
 
 EXIT_TIMEOUT_S = 1.0
+CLOSE_GRACE_S = 0.5  # for the journal's file alone, which takes milliseconds unless somebody holds it
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
 
@@ -342,7 +343,8 @@ class Client:
         Stop sending and close the journal. Never loses anything; safe to call twice.
 
         Args:
-            timeout: Longest time to wait for the sync thread, in seconds.
+            timeout: Longest time to wait for the sync thread, and for others that
+                hold the journal, in seconds.
 
         Returns:
             Whether the sync thread ended in time.
@@ -350,13 +352,14 @@ class Client:
         if self._closed:
             return True
         self._closed = True
+        deadline = time.monotonic() + timeout
         _live.discard(self)
         try:
             if self._transport is not None:
                 self._transport.close()
             return self._thread.close(timeout) if self._thread is not None else True
         finally:
-            self._journal.close()
+            self._journal.close(max(CLOSE_GRACE_S, deadline - time.monotonic()))
 
     def _check_open(self) -> None:
         if self._closed:

@@ -19,6 +19,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -100,8 +101,15 @@ class Store:
             store._users += 1
         return store
 
-    def close(self) -> None:
-        """Give the store up; the last user checkpoints and closes the file. Safe to call again."""
+    def close(self, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        """
+        Give the store up; the last user checkpoints and closes the file. Safe to call again.
+
+        Args:
+            timeout_s: How long to wait for another process or thread that is
+                writing. After that the file is left as it is, which loses nothing:
+                the next opening takes in its log.
+        """
         with self._registry:
             if self._users == 0:
                 return
@@ -110,7 +118,7 @@ class Store:
                 return
             self._open.pop(os.path.realpath(self.folder), None)
             self._closed = True
-            self._stop()
+            self._stop(timeout_s)
 
     def run(self, work: Callable[[Connection], T], *, single: bool = False, vital: bool = False) -> T:
         """
@@ -308,13 +316,24 @@ class Store:
         self.page_bytes = int(scalar(writer, "PRAGMA page_size"))
         return writer
 
-    def _stop(self) -> None:
+    def _stop(self, timeout_s: float) -> None:
         upkeep.drop(self)
-        if self._lock.acquire(LOCK_TIMEOUT_S):
-            with self._reader_lock, self._use:
+        deadline = time.monotonic() + timeout_s
+
+        def left_s() -> float:
+            return max(0.0, deadline - time.monotonic())
+
+        # Whoever still has one of these finds that the journal is closed, once it is its turn. Then the
+        # lock's file stays open, too: closed under a thread that waits for it, its number might be another file's.
+        with ExitStack() as held:
+            for lock in (self._reader_lock, self._use):
+                if not lock.acquire(timeout=left_s()):
+                    return
+                held.callback(lock.release)
+            if self._lock.acquire(left_s()):
                 self._disconnect()
-            self._lock.release()
-        self._lock.close()
+                self._lock.release()
+            self._lock.close()
 
     def _disconnect(self) -> None:
         for connection in (self._reader, self._writer):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from . import exits_scenes, forks, threads
 from .exits_lives import HUNG, Life
 from .kills import Ground, grounds
-from .nursery import Nursery
+from .nursery import Child, Nursery
 from .oracle import Report
 from .stage import Stage
 
 LIVES_A_JOURNAL = 30
 ENDS_WITHIN_S = 70.0  # of a life, all its own time-outs together
 RARELY = 12
+SHOWN = 8000
 
 
 def forks_and_exits(stage: Stage, seed: int, count: int) -> Report:
@@ -60,19 +62,32 @@ def _scene(number: int) -> tuple[str, str, int]:
 
 def _live(ground: Ground, rng: random.Random, kind: str, name: str, code: int) -> Report:
     """One life in one scene."""
-    report = Report("forks-and-exits")
     child = ground.start("tools.faults.exits:live", kind=kind, name=name, seed=f"{rng.random()}")
-    if not child.has_ended(ENDS_WITHIN_S):
+    return died(ground, child, ENDS_WITHIN_S, "forks-and-exits", name, code)
+
+
+def died(ground: Ground, child: Child, within_s: float, row: str, name: str, code: int) -> Report:
+    """Wait for a life to end, and see that it ends in time and as it should."""
+    report = Report(row)
+    if not child.has_ended(within_s):
         child.kill(signal.SIGUSR1)  # says where it is
         child.has_ended(0.5)
-    ended = child.wait(0)
-    if ended is None:
+        child.kill()
+        child.wait(ENDS_WITHIN_S)
+        keep(ground)
         return report.found("hung", f"{name}: the process did not end")
+    ended = child.wait(ENDS_WITHIN_S)
     if ended != code:
         said = ground.output()
+        keep(ground)
         finding = "hung" if said.startswith(HUNG) else "wrong_value"
         report = report.found(finding, f"{name}: ended with {ended} ({said})")
     return report
+
+
+def keep(ground: Ground) -> None:
+    """Print what the lives of this ground said: where each thread was, and what was raised."""
+    print((ground.home / "output").read_text("utf-8", "replace")[-SHOWN:], file=sys.stderr)
 
 
 def verdict(ground: Ground, row: str, tries: int) -> Report:

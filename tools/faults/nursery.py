@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PRELOADED = ("tools.faults.visits", "tools.faults.exits")
+PRELOADED = ("tools.faults.visits", "tools.faults.exits", "tools.faults.exits_in_time")
 _ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import dialect, exits, kills, network, revoked
+from . import dialect, exits, exits_in_time, kills, network, revoked
 from .oracle import Report
 from .stage import Stage
 
@@ -36,5 +36,6 @@ ROWS = (
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
     Row("forks-and-exits", exits.forks_and_exits, 12),
+    Row("exits-in-time", exits_in_time.exits_in_time, 6),
     Row("key-revoked", revoked.key_revoked, 1),
 )
