@@ -43,6 +43,14 @@ def forks_and_exits(stage: Stage, seed: int, count: int) -> Report:
     return report
 
 
+def one(stage: Stage, kind: str, name: str) -> Report:
+    """Play one scene of a `fork`, an `exit` or a `thread`, on a journal of its own."""
+    code = exits_scenes.SCENES[name][1] if kind == "exit" else 0
+    with Nursery() as nursery, grounds(stage, nursery) as ground:
+        found = _live(ground, random.Random(name), kind, name, code)
+        return found + verdict(ground, "forks-and-exits", 1)
+
+
 def _scene(number: int) -> tuple[str, str, int]:
     """Return the kind, the scene and the right exit code of one try."""
     turn, kind = divmod(number, 3)
