@@ -247,6 +247,10 @@ class Client:
             parked or suspended, or when this client does not send and nobody else
             does, or in a callback of `on`, which runs on the thread that would have to send.
         """
+        return self._flush(timeout, lambda: True)
+
+    def _flush(self, timeout: float | None, is_wanted: Callable[[], bool]) -> bool:
+        """As `flush`, until nobody wants it any more."""
         self._check_open()
         store = self._journal.store
         marks = Marks(store)
@@ -259,7 +263,9 @@ class Client:
                 return not left
             now = time.monotonic()
             left_s = FLUSH_POLL_S if deadline is None else deadline - now
-            if left_s <= 0 or self._runner is None or self._thread is None or self._thread.is_current:
+            if left_s <= 0 or not is_wanted():
+                return False
+            if self._runner is None or self._thread is None or self._thread.is_current:
                 return False
             self._thread.start()  # if it has died
             view = self._runner.view()

@@ -23,6 +23,7 @@ from .exits_lives import Life
 from .visits import track
 
 BURST = 40
+AGAIN_S = 5.0
 
 
 class Boom(BaseException):
@@ -144,7 +145,15 @@ def interrupted(life: Life) -> None:
 def _signalled(life: Life, number: int) -> None:
     client = _fill(life)
     life.begin_writing(client, 2)
-    threading.Timer(life.rng.random() * 0.05, os.kill, (os.getpid(), number)).start()
+    first_s = life.rng.random() * 0.05
+
+    def send() -> None:
+        time.sleep(first_s)
+        while True:  # what it raises in a finalizer is lost: then a person presses the keys again
+            os.kill(os.getpid(), number)
+            time.sleep(AGAIN_S)
+
+    threading.Thread(target=send, daemon=True).start()
     turn = 10
     while True:
         life.write(client, turn, 200)
