@@ -21,6 +21,7 @@ class Pool:
     def __init__(self, name: str, size: int) -> None:
         self._name = name
         self._size = size
+        self._closed = False
         self.renew()
         renew_in_child(self)
 
@@ -51,18 +52,26 @@ class Pool:
                 except RuntimeError:
                     if not self._threads:
                         raise
-        self._works.put(work)
+            self._works.put(work)
+            if self._closed:
+                self._let_go()
 
     def close(self) -> None:
-        """Let the threads end once they have done what was submitted."""
+        """Let the threads end once they have done what was submitted. Whatever comes later gets one for itself."""
         with self._lock:
-            for _ in self._threads:
-                self._works.put(None)
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Called with the lock held."""
+        for _ in self._threads:
+            self._works.put(None)
+        self._threads, self._works, self._idle = [], queue.SimpleQueue(), 0
 
     def _serve(self, works: queue.SimpleQueue[Callable[[], None] | None]) -> None:
         while (work := works.get()) is not None:
             work()
             del work  # what it holds on to is not ours to keep while we wait
             with self._lock:
-                if works.empty():
+                if works.empty() and works is self._works:
                     self._idle += 1
