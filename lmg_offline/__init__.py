@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ._core.identity import AudienceState
+    from .aio import AsyncClient
     from .client import Client
     from .config import LmgSettings
     from .controller import RedemptionController
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from .status import Status
 
 __all__ = [
+    "AsyncClient",
     "AudienceState",
     "Client",
     "ClientClosed",
@@ -77,6 +79,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncClient": ".aio",
     "AudienceState": "._core.identity",
     "Client": ".client",
     "Gender": ".protocol.profile",

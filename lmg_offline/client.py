@@ -40,6 +40,7 @@ from .status import Status
 from .user import User
 
 EXIT_TIMEOUT_S = 1.0
+CLOSE_GRACE_S = 0.5  # for the journal's file alone, which takes milliseconds unless somebody holds it
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
 
@@ -244,11 +245,16 @@ class Client:
 
         Returns:
             False when the time is up, or at once when all that is left is
-            parked or suspended, or when this client does not send and nobody else does.
+            parked or suspended, or when this client does not send and nobody else
+            does, or in a callback of `on`, which runs on the thread that would have to send.
 
         Raises:
             ValidationError: The timeout is no number.
         """
+        return self._flush(timeout, lambda: True)
+
+    def _flush(self, timeout: float | None, is_wanted: Callable[[], bool]) -> bool:
+        """As `flush`, until nobody wants it any more."""
         self._check_open()
         store = self._journal.store
         marks = Marks(store)
@@ -261,8 +267,11 @@ class Client:
                 return not left
             now = time.monotonic()
             left_s = FLUSH_POLL_S if deadline is None else deadline - now
-            if left_s <= 0 or self._runner is None or self._thread is None:
+            if left_s <= 0 or not is_wanted():
                 return False
+            if self._runner is None or self._thread is None or self._thread.is_current:
+                return False
+            self._thread.start()  # if it has died
             view = self._runner.view()
             if view.suspended_code is not None:
                 return False
@@ -293,6 +302,7 @@ class Client:
             suspended=view.suspended_code if view is not None else saved.suspended_code,
             last_synced_at=None if synced_at is None else utc_from_ms(synced_at),
             last_error=thread_error or (view.last_error if view is not None else saved.last_error),
+            restarts=self._thread.restarts if self._thread is not None else 0,
             next_attempt_in=view.next_attempt_s if view is not None and counts.queued else None,
             dialect=view.dialect if view is not None else saved.dialect,
             state=lane.state,
@@ -343,7 +353,8 @@ class Client:
         Stop sending and close the journal. Never loses anything; safe to call twice.
 
         Args:
-            timeout: Longest time to wait for the sync thread, in seconds.
+            timeout: Longest time to wait for the sync thread, and for others that
+                hold the journal, in seconds.
 
         Returns:
             Whether the sync thread ended in time.
@@ -351,12 +362,14 @@ class Client:
         if self._closed:
             return True
         self._closed = True
+        deadline = time.monotonic() + timeout
         _live.discard(self)
-        if self._transport is not None:
-            self._transport.close()
-        ended = self._thread.close(timeout) if self._thread is not None else True
-        self._journal.close()
-        return ended
+        try:
+            if self._transport is not None:
+                self._transport.close()
+            return self._thread.close(timeout) if self._thread is not None else True
+        finally:
+            self._journal.close(max(CLOSE_GRACE_S, deadline - time.monotonic()))
 
     def _check_open(self) -> None:
         if self._closed:

@@ -13,6 +13,7 @@ from ._core import content, documents
 from ._core.arguments import TIMEOUT_S, check_timeout
 from ._core.reads import ReadAnswer, ReadPort, ReadQuery
 from ._core.redemption import RedemptionPort, SessionMark, choose, gather, refused
+from ._support.forks import renew_in_child
 from ._support.observers import Feed, Observers
 from .errors import LMGError, OfflineError, RedemptionPending, RedemptionRefused, ValidationError
 from .models import DevicePosition
@@ -60,8 +61,7 @@ class RedemptionController:
         self._errors: Observers[[LMGError]] = Observers("error")
         self._cancelled: Observers[[]] = Observers("cancelled")
         self._prompts = Prompts()
-        # _making: held by the call that asks and journals, the person's time to answer included. Never waited for.
-        self._making = Lock()
+        self._making = _Making()
 
     @property
     def state(self) -> OfferState | None:
@@ -311,12 +311,12 @@ class RedemptionController:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let one call in at a time. Raises RedemptionPending for a second one, such as a double press."""
-        if not self._making.acquire(blocking=False):
+        if not self._making.lock.acquire(blocking=False):
             raise RedemptionPending(None)
         try:
             yield
         finally:
-            self._making.release()
+            self._making.lock.release()
 
     def _report(self, error: LMGError) -> None:
         """Tell the observers; raise when there is none."""
@@ -326,6 +326,18 @@ class RedemptionController:
 
     def __repr__(self) -> str:
         return f"<RedemptionController of {self.offer_id} at {self.location_id}>"
+
+
+class _Making:
+    """Held by the call that asks and journals, the person's time to answer included. Never waited for."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: the call that held the lock is the parent's."""
+        self.lock = Lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ._support.clock import Clock
+from ._support.forks import renew_in_child
 from .errors import ValidationError
 from .geo import check_point
 from .models import DevicePosition
@@ -43,8 +44,13 @@ class Device:
         self._clock = clock
         self.language = _name("language", language) if language is not None else system_language()
         self.timezone = _name("timezone", timezone) if timezone is not None else system_timezone()
-        self._lock = threading.Lock()  # guards _position: (lat, lon, accuracy, when in monotonic seconds)
         self._position: tuple[float, float, float | None, float] | None = None
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        self._lock = threading.Lock()  # guards _position: (lat, lon, accuracy, when in monotonic seconds)
 
     def set_position(
         self, lat: float | None, lon: float | None, accuracy_m: float | None, at: datetime | None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TypeGuard
 
+from ._support.forks import renew_in_child
 from .errors import ValidationError
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
@@ -24,9 +25,14 @@ class ContentFilter:
     """Holds the ordering point and the area that reads carry. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both fields
         self._ordering: Point | None = None
         self._area: tuple[Point, ...] | None = None
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        self._lock = threading.Lock()  # guards both fields
 
     def set_ordering_point(self, lat: float | None, lon: float | None = None) -> None:
         """Order by the distance from (lat, lon), in degrees; None clears. Raises ValidationError."""

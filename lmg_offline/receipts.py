@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Protocol
 
@@ -21,8 +21,8 @@ class ReceiptSource(Protocol):
         """Return the state of one write."""
         ...
 
-    def wait_for_change(self, timeout_s: float) -> None:
-        """Wait until something was recorded here, or the time is up."""
+    def wait_for_change(self, timeout_s: float) -> bool:
+        """Wait until something was recorded here, or the time is up; False when no wait can help."""
         ...
 
     def identify_answer(self, receipt_id: str) -> AudienceState | IdentifyRejected | None:
@@ -54,7 +54,8 @@ class Receipt:
 
         Args:
             timeout: At most so many seconds; None waits for ever. When the time
-                is up the state so far is returned.
+                is up the state so far is returned; at once in a callback of
+                `client.on`, which runs on the thread that would have to send.
         """
         return _wait(self._source, self.id, timeout)
 
@@ -97,7 +98,8 @@ class Identification(Future[AudienceState]):
         Raises:
             IdentifyRejected: The platform did not accept it, or it was given up.
 
-            TimeoutError: No answer within `timeout` seconds.
+            TimeoutError: No answer within `timeout` seconds; at once in a
+                callback of `client.on`, which runs on the thread that would have to ask.
         """
         self._wait_until_settled(timeout)
         return super().result(0)
@@ -114,22 +116,21 @@ class Identification(Future[AudienceState]):
         answer = self._source.identify_answer(self.id)
         if answer is None:
             return False
-        with self._condition:
-            if super().done():
-                return True
-        if isinstance(answer, IdentifyRejected):
-            self.set_exception(answer)
-        else:
-            self.set_result(answer)
+        try:
+            if isinstance(answer, IdentifyRejected):
+                self.set_exception(answer)
+            else:
+                self.set_result(answer)
+        except InvalidStateError:
+            pass  # another thread was faster, with the same answer
         return True
 
     def _wait_until_settled(self, timeout: float | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.settle():
             left = POLL_S if deadline is None else deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or not self._source.wait_for_change(min(left, POLL_S)):
                 raise FutureTimeoutError
-            self._source.wait_for_change(min(left, POLL_S))
 
     def __repr__(self) -> str:
         return f"<Identification {self.id}>"
@@ -139,9 +140,8 @@ def _wait(source: ReceiptSource, receipt_id: str, timeout: float | None) -> str:
     deadline = None if timeout is None else time.monotonic() + timeout
     while (state := source.receipt_state(receipt_id)) not in FINAL_STATES:
         left = POLL_S if deadline is None else deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 or not source.wait_for_change(min(left, POLL_S)):
             break
-        source.wait_for_change(min(left, POLL_S))
     return state
 
 

@@ -31,6 +31,10 @@ class Status:
 
         last_error: One sentence about the last failed attempt, or None.
 
+        restarts: How often the sync had to be begun anew since this client
+            opened, because its thread was killed or something raised what is no
+            error of the journal or the network.
+
         next_attempt_in: Seconds until the next attempt; None when none is due.
 
         dialect: How this endpoint is spoken to; None before the first answer.
@@ -55,6 +59,7 @@ class Status:
     suspended: str | None
     last_synced_at: datetime | None
     last_error: str | None
+    restarts: int
     next_attempt_in: float | None
     dialect: str | None
     state: str

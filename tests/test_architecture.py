@@ -42,10 +42,11 @@ def test_the_import_rules_hold() -> None:
 
 def test_the_public_names_are_these() -> None:
     """Changing the list is a changelog entry."""
-    expected = """AudienceState Client ClientClosed Gender Identification IdentifyRejected JournalCorrupt JournalError
-        JournalFull JournalLocked JournalUnavailable LMGError LmgSettings OfferState OfferStatus OfflineError Page
-        PlatformError Profile Prompt PromptResolver Receipt RedemptionArgument RedemptionController RedemptionPending
-        RedemptionReason RedemptionRefused ShareMethod Status ValidationError VerificationRequired __version__"""
+    expected = """AsyncClient AudienceState Client ClientClosed Gender Identification IdentifyRejected JournalCorrupt
+        JournalError JournalFull JournalLocked JournalUnavailable LMGError LmgSettings OfferState
+        OfferStatus OfflineError Page PlatformError Profile Prompt PromptResolver Receipt RedemptionArgument
+        RedemptionController RedemptionPending RedemptionReason RedemptionRefused ShareMethod Status
+        ValidationError VerificationRequired __version__"""
 
     assert expected.split() == lmg_offline.__all__
     assert all(getattr(lmg_offline, name) is not None for name in lmg_offline.__all__)

@@ -29,7 +29,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import JournalUnavailable
-from .engine import driver_connection
+from .engine import driver_connection, is_in_transaction
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -176,8 +176,8 @@ def _execute(connection: Connection, batch: _Batch) -> BaseException | None:
         batch.committed = requests[0].error is None
         return requests[0].error
     driver = driver_connection(connection)
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         for request in requests:
             if len(requests) == 1 or request.single:
                 _attempt(connection, request)
@@ -190,7 +190,7 @@ def _execute(connection: Connection, batch: _Batch) -> BaseException | None:
             return requests[0].error
         _commit(driver, batch)
     except BaseException:
-        if _is_in_transaction(driver):
+        if is_in_transaction(driver):
             driver.execute("ROLLBACK")
         raise
     return None
@@ -207,13 +207,6 @@ def _commit(driver: sqlite3.Connection, batch: _Batch) -> None:
         # Interrupted. No error of the database came, so that it has happened if the transaction is over.
         batch.committed = not driver.in_transaction
         raise
-
-
-def _is_in_transaction(driver: sqlite3.Connection) -> bool:
-    try:
-        return driver.in_transaction
-    except sqlite3.ProgrammingError:  # closed at an interrupt, which has rolled everything back
-        return False
 
 
 def _attempt(connection: Connection, request: _Request[Any]) -> None:

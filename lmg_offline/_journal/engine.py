@@ -90,6 +90,14 @@ def driver_connection(connection: Connection) -> sqlite3.Connection:
     return found
 
 
+def is_in_transaction(driver: sqlite3.Connection) -> bool:
+    """Say whether a transaction is open; none is on a connection that was closed at an interrupt."""
+    try:
+        return driver.in_transaction
+    except sqlite3.ProgrammingError:
+        return False
+
+
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """Turn an error of the database or the system into one of ours, which names the file and the way out."""

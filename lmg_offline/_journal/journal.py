@@ -26,7 +26,7 @@ from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
 from .entries import Entries, Written
 from .records import LaneRow
-from .store import Store
+from .store import LOCK_TIMEOUT_S, Store
 from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
@@ -236,9 +236,9 @@ class Journal:
 
         return self.store.run(replace, vital=True)
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = LOCK_TIMEOUT_S) -> None:
         """Give the journal up. Safe to call twice."""
-        self.store.close()
+        self.store.close(timeout_s)
 
     def renew(self, connection: Connection, lane: LaneRow) -> LaneRow:
         """Within a transaction: seal `lane` and open a new current one."""

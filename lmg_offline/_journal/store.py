@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -25,6 +27,7 @@ from typing import Any, ClassVar, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from .._support.bell import Bell
 from .._support.clock import Clock
 from .._support.filelock import FileLock
 from .._support.log import log
@@ -36,7 +39,9 @@ from .disk import Disk
 from .engine import (
     APPLICATION_ID,
     DATABASE_ERRORS,
+    driver_connection,
     engine_for,
+    is_in_transaction,
     is_io_error,
     journal_error,
     mapped,
@@ -107,8 +112,15 @@ class Store:
             store._users += 1
         return store
 
-    def close(self) -> None:
-        """Give the store up; the last user checkpoints and closes the file. Safe to call again."""
+    def close(self, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        """
+        Give the store up; the last user checkpoints and closes the file. Safe to call again.
+
+        Args:
+            timeout_s: How long to wait for another process or thread that is
+                writing. After that the file is left as it is, which loses nothing:
+                the next opening takes in its log.
+        """
         with self._registry:
             if self._users == 0:
                 return
@@ -117,7 +129,7 @@ class Store:
                 return
             self._open.pop(os.path.realpath(self.folder), None)
             self._closed = True
-            self._stop()
+            self._stop(timeout_s)
 
     def run(self, work: Callable[[Connection], T], *, single: bool = False, vital: bool = False) -> T:
         """
@@ -177,11 +189,13 @@ class Store:
         """Run several queries that see one state of the journal."""
         with mapped(self.path), self._reader_lock:
             connection = self._reading()
-            connection.exec_driver_sql("BEGIN")
+            driver = driver_connection(connection)
             try:
+                connection.exec_driver_sql("BEGIN")
                 return work(connection)
-            finally:
-                connection.exec_driver_sql("COMMIT")
+            finally:  # by the driver's own hand: an interrupt may come at any line, and closes SQLAlchemy's
+                if is_in_transaction(driver):
+                    driver.execute("COMMIT")
 
     def version(self) -> int:
         """Return a number that changes when any connection has written, this process's writer included."""
@@ -191,7 +205,7 @@ class Store:
     @property
     def writes(self) -> int:
         """How many writes this process has committed; pass it to `wait_for_write`."""
-        with self._written:
+        with self._written.lock:
             return self._writes
 
     def wait_for_write(self, seen: int, timeout_s: float) -> int:
@@ -201,10 +215,13 @@ class Store:
         Returns:
             The number to pass next time; writes of other processes don't wake it.
         """
-        with self._written:
+        bell, gate = self._written, None
+        with bell.lock:
             if self._writes == seen:
-                self._written.wait(timeout_s)
-            return self._writes
+                gate = bell.gate()
+        if gate is not None:
+            bell.wait(gate, timeout_s)
+        return self._writes
 
     def checkpoint(self) -> None:
         """
@@ -217,8 +234,7 @@ class Store:
 
     def make_durable(self) -> None:
         """With durability "normal": put everything committed so far on disk."""
-        with self._written:
-            seen = self._writes
+        seen = self.writes
         if not self._is_lazy or self._durable_writes == seen:
             return
 
@@ -236,19 +252,26 @@ class Store:
         except JournalFull:
             if not self._disk.win_back_log():  # which puts on disk what was in it
                 raise
-        with self._written:
+        with self._written.lock:
             self._durable_writes = max(seen, self._durable_writes)
             is_behind = self._durable_writes < self._writes
-            self._written.notify_all()
+            self._written.ring()
         if is_behind:
             upkeep.owe(self)
 
     def wait_until_durable(self, timeout_s: float) -> bool:
         """Wait until everything written here would survive power loss; False when the time is up first."""
-        with self._written:
-            return self._written.wait_for(
-                lambda: not self._is_lazy or self._durable_writes == self._writes, timeout_s
-            )
+        deadline = time.monotonic() + timeout_s
+        bell = self._written
+        while True:
+            with bell.lock:
+                if not self._is_lazy or self._durable_writes == self._writes:
+                    return True
+                gate = bell.gate()
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            bell.wait(gate, left_s)
 
     def settle(self) -> float | None:
         """Called by the upkeep: do what is owed, and say when to come again."""
@@ -259,7 +282,7 @@ class Store:
 
     def _fresh_locks(self) -> None:
         self._reader_lock = threading.Lock()  # guards the reading connection while it is in use
-        self._written = threading.Condition()  # guards _writes; waiters of wait_for_write sleep on it
+        self._written = Bell()  # its lock guards _writes and _durable_writes; waiters of wait_for_write sleep on it
         # _use guards the writing connection: held with the operating-system lock, by the leader alone.
         # Whoever takes both takes _reader_lock first: a checkpoint, a close, a fork.
         self._use = threading.Lock()
@@ -305,13 +328,24 @@ class Store:
         self.page_bytes = int(scalar(writer, "PRAGMA page_size"))
         return writer
 
-    def _stop(self) -> None:
+    def _stop(self, timeout_s: float) -> None:
         upkeep.drop(self)
-        if self._lock.acquire(LOCK_TIMEOUT_S):
-            with self._reader_lock, self._use:
+        deadline = time.monotonic() + timeout_s
+
+        def left_s() -> float:
+            return max(0.0, deadline - time.monotonic())
+
+        # Whoever still has one of these finds that the journal is closed, once it is its turn. Then the
+        # lock's file stays open, too: closed under a thread that waits for it, its number might be another file's.
+        with ExitStack() as held:
+            for lock in (self._reader_lock, self._use):
+                if not lock.acquire(timeout=left_s()):
+                    return
+                held.callback(lock.release)
+            if self._lock.acquire(left_s()):
                 self._disconnect()
-            self._lock.release()
-        self._lock.close()
+                self._lock.release()
+            self._lock.close()
 
     def _disconnect(self) -> None:
         for connection in (self._reader, self._writer):
@@ -393,10 +427,10 @@ class Store:
         connection.close()
 
     def _wrote(self) -> None:
-        with self._written:
+        with self._written.lock:
             self._writes += 1
             is_first = self._is_lazy and self._writes == self._durable_writes + 1
-            self._written.notify_all()
+            self._written.ring()
         if is_first:
             upkeep.owe(self)
 
@@ -420,10 +454,9 @@ class Store:
         self._reader_lock.release()
 
     def _after_fork_in_child(self) -> None:
-        self._lock.abandon()
-        self._lock = FileLock(self.folder / LOCK_NAME)
         self._fresh_locks()
         self._durable_writes = self._writes  # what was written before is the parent's to make durable
+        self._lock.abandon()
 
 
 def _before_fork() -> None:
@@ -440,12 +473,8 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     Store._registry = threading.RLock()
-    upkeep.after_fork()
     for store in list(Store._open.values()):
-        try:
-            store._after_fork_in_child()
-        except OSError as error:  # a child that can't open the journal must still run; its next call says why
-            log.error("journal not reopened after fork", extra={"error": type(error).__name__})
+        store._after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,6 +12,8 @@ import threading
 import time
 from typing import Protocol
 
+from .._support.bell import Bell
+from .._support.forks import renew_in_child
 from .._support.log import log
 
 # Less than a second, so that a slow disk has time to do it within one.
@@ -30,48 +32,51 @@ class Upkeep:
     """Comes back for what is owed. Safe from any thread."""
 
     def __init__(self) -> None:
-        self.after_fork()
+        self.renew()
+        renew_in_child(self)
 
-    def after_fork(self) -> None:
+    def renew(self) -> None:
         """In a forked child: begin without thread and debts. What was owed before is the parent's."""
-        # _changed guards _due and _thread. Nothing slow happens while it is held.
-        self._changed = threading.Condition()
+        # Its lock guards _due and _thread.
+        self._changed = Bell()
         self._due: dict[Owing, float] = {}
         self._failing: set[Owing] = set()  # each fault is logged once
         self._thread: threading.Thread | None = None
 
     def owe(self, owing: Owing, in_s: float = PAUSE_S) -> None:
         """Come back for `owing` in so many seconds, or sooner if that was asked for already."""
-        with self._changed:
+        with self._changed.lock:
             at = time.monotonic() + in_s
             self._due[owing] = min(at, self._due.get(owing, at))
-            self._changed.notify_all()
+            self._changed.ring()
             if self._thread is not None and self._thread.is_alive():
                 return
             thread = self._thread = threading.Thread(target=self._loop, name="lmg-offline.upkeep", daemon=True)
             try:
                 thread.start()
                 return
-            except RuntimeError:  # the interpreter is shutting down: there is no later
+            except RuntimeError:  # none to be had, or the interpreter is shutting down: there is no later
                 self._thread = None
                 del self._due[owing]
         self._settle(owing)
 
     def drop(self, owing: Owing) -> None:
         """Do not come back for it."""
-        with self._changed:
+        with self._changed.lock:
             self._due.pop(owing, None)
             self._failing.discard(owing)
 
     def _loop(self) -> None:
         while True:
-            with self._changed:
+            with self._changed.lock:
                 now = time.monotonic()
                 due = [owing for owing, at in self._due.items() if at <= now]
-                if not due:
-                    self._changed.wait(min(self._due.values()) - now if self._due else None)
+                pause_s = min(self._due.values()) - now if self._due else None
+                gate = None if due else self._changed.gate()
                 for owing in due:
                     del self._due[owing]
+            if gate is not None:
+                self._changed.wait(gate, pause_s)
             for owing in due:
                 again_s = self._settle(owing)
                 if again_s is not None:

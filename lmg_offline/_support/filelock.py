@@ -26,7 +26,11 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        self._fd = -1
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
     def acquire(self, timeout_s: float) -> bool:
         """Take the lock, waiting at most `timeout_s` seconds; say whether it was taken."""
@@ -54,11 +58,14 @@ class FileLock:
         os.close(self._fd)
 
     def abandon(self) -> None:
-        """In a forked child: drop the inherited handle. The parent's lock stays the parent's."""
-        os.close(self._fd)
+        """In a forked child: drop the inherited handle, for one of its own. The parent's lock stays the parent's."""
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def _try(self) -> bool:
         try:
+            if self._fd < 0:
+                self._open()
             if sys.platform == "win32":
                 os.lseek(self._fd, 0, os.SEEK_SET)
                 msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)

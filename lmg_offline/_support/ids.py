@@ -7,8 +7,21 @@ import secrets
 import threading
 import uuid
 
+from .forks import renew_in_child
+
 _lock = threading.Lock()  # guards _last alone; nothing slow happens while it is held
 _last = 0
+
+
+class _Renewal:
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        global _lock
+        _lock = threading.Lock()
+
+
+_renewal = _Renewal()
+renew_in_child(_renewal)
 
 
 def new_id(wall_ms: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, ParamSpec, TypeVar
 
+from .forks import renew_in_child
 from .log import log
 
 P = ParamSpec("P")
@@ -19,9 +20,14 @@ class Observers(Generic[P]):
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._callbacks: list[Callable[P, object]] = []
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
         # _lock guards _callbacks. No callback runs while it is held.
         self._lock = threading.Lock()
-        self._callbacks: list[Callable[P, object]] = []
 
     def add(self, callback: Callable[P, object]) -> Callable[[], None]:
         """Call `callback` at every event from now on; return a function that ends it."""
@@ -56,13 +62,18 @@ class Feed(Generic[T]):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        # _lock guards every field below. No callback runs while it is held.
-        self._lock = threading.Lock()
         self._value: T | None = None
         self._tickets = 0
         self._shown_ticket = 0
         self._observers: list[Callable[[T], object]] = []
         self._due: deque[tuple[Callable[[T], object], T]] = deque()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock, or been calling."""
+        # _lock guards every field of this class. No callback runs while it is held.
+        self._lock = threading.Lock()
         self._telling = False
 
     @property

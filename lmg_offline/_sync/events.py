@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
+from .._support.forks import renew_in_child
 from .._support.log import log
 from ..errors import ValidationError
 
@@ -36,9 +37,14 @@ class Events:
     """Who wants to know what."""
 
     def __init__(self) -> None:
+        self._callbacks: dict[str, list[Callback]] = {}
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
         # _lock guards _callbacks. No callback runs while it is held.
         self._lock = threading.Lock()
-        self._callbacks: dict[str, list[Callback]] = {}
 
     def on(self, name: str, callback: Callback) -> Callable[[], None]:
         """
@@ -71,5 +77,7 @@ class Events:
         for callback in callbacks:
             try:
                 callback(details)
-            except Exception as error:  # the app's mistake must not stop the sync; it is named, not hidden
+            except BaseException as error:  # the app's mistake must not stop the sync; it is named, not hidden
+                if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                    raise  # Ctrl-C, or the app's own way out
                 log.error("event callback raised", extra={"event": name, "error": type(error).__name__})

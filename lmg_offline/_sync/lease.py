@@ -46,19 +46,22 @@ class Lease:
 
     def give_up(self) -> None:
         """As `release`, with the lock held."""
-        if self._file is not None:
-            self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
 
 _leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+# Held over a fork: one at a time, or one would let go what the other has taken. Guards _forking.
+_fork_turn = threading.Lock()
 _forking: list[Lease] = []
 
 
 def _before_fork() -> None:
-    _forking.extend(_leases)
-    for lease in _forking:
+    _fork_turn.acquire()
+    for lease in list(_leases):
         lease.lock.acquire()
+        _forking.append(lease)
         lease.give_up()
 
 
@@ -66,10 +69,13 @@ def _after_fork_in_parent() -> None:
     for lease in _forking:
         lease.lock.release()
     _forking.clear()
+    _fork_turn.release()
 
 
 def _after_fork_in_child() -> None:
-    for lease in _forking:
+    global _fork_turn
+    _fork_turn = threading.Lock()
+    for lease in list(_leases):
         lease.lock = threading.Lock()
     _forking.clear()
 

@@ -7,7 +7,6 @@ Both dialects report here, so that waiting, suspending and telling the app are w
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,9 @@ from .._core import schedule
 from .._core.schedule import Done, Retry, ScheduleState, Split, Suspend
 from .._journal.outbox import Outbox, SavedSync
 from .._journal.tables import LANE_SHIFT
+from .._support.bell import Bell
 from .._support.clock import Clock
+from .._support.forks import renew_in_child
 from .._support.log import log
 from .events import Events
 
@@ -82,8 +83,9 @@ class Progress:
         self.state = ScheduleState()
         # Lanes that are left out for a while, by id. Replaced, never changed: other threads read it.
         self._skipped: Mapping[int, _Skip] = {}
-        # _changed guards _view, _hurry and _in_flight, and wakes those who wait for an attempt.
-        self._changed = threading.Condition()
+        # Its lock guards _view, _hurry and _in_flight; it wakes those who wait for an attempt.
+        self._changed = Bell()
+        renew_in_child(self)
         self._view = SyncView()
         self._hurry = False
         self._in_flight: dict[int, int] = {}
@@ -93,9 +95,9 @@ class Progress:
             outbox.drop_boots()
             self._save()
 
-    def after_fork(self) -> None:
-        """In a forked child: the parent's thread may have held the lock at that instant."""
-        self._changed = threading.Condition()
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        self._changed = Bell()
 
     @property
     def dialect(self) -> str | None:
@@ -104,18 +106,18 @@ class Progress:
 
     def view(self) -> SyncView:
         """Return what the sync shows of itself now."""
-        with self._changed:
+        with self._changed.lock:
             wait_s = max(0.0, self.state.not_before_s - self._clock.monotonic_s())
             return replace(self._view, next_attempt_s=wait_s)
 
     def hurry(self) -> None:
         """Ask for an attempt now; the platform's own floor is still honoured."""
-        with self._changed:
+        with self._changed.lock:
             self._hurry = True
 
     def take_hurry(self) -> bool:
         """Cut the waits short if somebody asked for that; say whether."""
-        with self._changed:
+        with self._changed.lock:
             hurry, self._hurry = self._hurry, False
         if hurry and self.state.suspended is None:
             self.state = schedule.hurried(self.state, self._clock.monotonic_s())
@@ -128,20 +130,23 @@ class Progress:
 
     def sending(self, position: int) -> None:
         """Note that entries of a lane up to this key are put on the wire."""
-        with self._changed:
+        with self._changed.lock:
             self._in_flight[position >> LANE_SHIFT] = position
 
     def was_sent(self, position: int) -> bool:
         """Say whether this process has put the entry on the wire."""
-        with self._changed:
+        with self._changed.lock:
             return position <= self._in_flight.get(position >> LANE_SHIFT, -1)
 
     def wait_for_attempt(self, seen: int, timeout_s: float) -> SyncView:
         """Wait until more than `seen` attempts have ended, or the time is up."""
-        with self._changed:
+        bell, gate = self._changed, None
+        with bell.lock:
             if self._view.attempts <= seen:
-                self._changed.wait(timeout_s)
-            return self._view
+                gate = bell.gate()
+        if gate is not None:
+            bell.wait(gate, timeout_s)
+        return self._view
 
     def skip(self, lane_id: int, for_s: float, reason: str, *, may_be_hurried: bool = True) -> None:
         """Leave a lane out for so many seconds; the others go on."""
@@ -161,7 +166,7 @@ class Progress:
 
     def choose(self, dialect: str | None) -> None:
         """Remember how the endpoint is spoken to, in the journal too."""
-        with self._changed:
+        with self._changed.lock:
             if self._view.dialect == dialect:
                 return
             self._view = replace(self._view, dialect=dialect)
@@ -189,7 +194,7 @@ class Progress:
         before = self.state
         self.state = state = schedule.after(before, outcome, self._clock.monotonic_s(), self.jitter)
         message = outcome.reason if isinstance(outcome, Retry | Suspend | Split) else None
-        with self._changed:
+        with self._changed.lock:
             was = self._view
             policy = (settings or {}).get("bookmarking", was.bookmarking)
             now = self._view = replace(
@@ -202,7 +207,7 @@ class Progress:
                 last_synced_at=self._clock.wall_ms() if synced else was.last_synced_at,
                 bookmarking=policy if isinstance(policy, str) else was.bookmarking,
             )
-            self._changed.notify_all()
+            self._changed.ring()
         if before != state or not isinstance(outcome, Done) or was.last_synced_at is None:
             self._save()
         if was.online is not reached:
@@ -215,9 +220,9 @@ class Progress:
 
     def noted(self, reason: str) -> None:
         """Another server than the platform did not answer: show it, and count the attempt."""
-        with self._changed:
+        with self._changed.lock:
             self._view = replace(self._view, attempts=self._view.attempts + 1, last_error=reason)
-            self._changed.notify_all()
+            self._changed.ring()
 
     def _load(self) -> bool:
         """Take up where the last process stopped; say whether the journal knew another endpoint before."""

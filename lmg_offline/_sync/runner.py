@@ -62,7 +62,6 @@ class Runner:
         self._replay = ReplayDialect(parts)
         self._lmg = LmgDialect(parts, lmg or LmgSettings(), device, app_id=app_id, version=__version__)
         self._looked_s = -KEEP_ALIVE_LOOK_S
-        self.after_fork = self._progress.after_fork
         self.hurry = self._progress.hurry
         self.was_sent = self._progress.was_sent
         self.wait_for_attempt = self._progress.wait_for_attempt

@@ -15,7 +15,9 @@ from .._journal.readcache import ReadCache
 from .._journal.records import LaneRow
 from .._journal.redemptions import Redemptions
 from .._journal.tables import LANE_SHIFT
-from ..errors import IdentifyRejected, VerificationRequired
+from .._support.forks import renew_in_child
+from .._support.log import log
+from ..errors import IdentifyRejected, JournalError, VerificationRequired
 from ..protocol.canonical import encode
 from ..receipts import FINAL_STATES, Identification, Receipt
 from ..redemption import RedemptionReason
@@ -45,9 +47,14 @@ class Session:
         self._runner = runner
         self._thread = thread
         self._open_check = open_check
+        self._pending: weakref.WeakSet[Identification] = weakref.WeakSet()
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
         # _lock guards _pending, the identifications whose answer somebody may wait for.
         self._lock = threading.Lock()
-        self._pending: weakref.WeakSet[Identification] = weakref.WeakSet()
 
     def current(self) -> LaneRow:
         """Return the current session's lane."""
@@ -182,10 +189,20 @@ class Session:
                 return "sent"
         return state
 
-    def wait_for_change(self, timeout_s: float) -> None:
-        """Wait until something was recorded here, or the time is up."""
+    def wait_for_change(self, timeout_s: float) -> bool:
+        """
+        Wait until something was recorded here, or the time is up.
+
+        Returns:
+            False, at once, in a callback on the sync thread: what it waits for could never come.
+        """
+        if self._thread is not None:
+            if self._thread.is_current:
+                return False
+            self._thread.start()  # if it has died
         store = self._journal.store
         store.wait_for_write(store.writes, timeout_s)
+        return True
 
     def identify_answer(self, receipt_id: str) -> AudienceState | IdentifyRejected | None:
         """Return what became of an identify; None while it has no answer."""
@@ -208,11 +225,18 @@ class Session:
         return None
 
     def settle(self) -> None:
-        """Called after each round of the sync: answer the futures that can be answered."""
+        """Called by the sync thread after each round: answer the futures that can be answered."""
         with self._lock:
             pending = list(self._pending)
         for future in pending:
-            if future.settle():
+            try:
+                is_settled = future.settle()
+            except JournalError:
+                raise
+            except BaseException as error:  # of an app's callback, after the answer was given: the others get theirs
+                log.error("callback raised", extra={"event": "identification", "error": type(error).__name__})
+                is_settled = True
+            if is_settled:
                 with self._lock:
                     self._pending.discard(future)
 

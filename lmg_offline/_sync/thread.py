@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 
 from .._journal.store import Store
+from .._support.bell import Bell
+from .._support.forks import renew_in_child
 from .._support.log import log
 from .lease import Lease
 from .runner import Runner
@@ -21,7 +22,15 @@ class SyncThread:
     Guarantees: at most one thread per client and process; `close` returns within
     its timeout whatever the network does, because the thread is a daemon that
     holds nothing a later process needs. An unexpected error ends a round, is
-    kept for `status()`, and the next round begins after a pause.
+    kept for `status()`, and the next round begins after a pause. That holds for
+    every kind of error: what an app's callback raises, `SystemExit` included,
+    ends no more than the round. A thread that ends all the same starts its
+    successor; if it could not even do that, the next call does.
+
+    Attributes:
+        error: What ended the last round, in a sentence; None when nothing did.
+
+        restarts: How often it had to be begun anew, for an error that is none of the journal or the network.
     """
 
     def __init__(self, runner: Runner, lease: Lease, store: Store, after_change: Callable[[], None]) -> None:
@@ -29,72 +38,102 @@ class SyncThread:
         self._lease = lease
         self._store = store
         self._after_change = after_change
-        self._fresh()
-
-    def _fresh(self) -> None:
-        # _changed guards _woken and _closing. Neither journal nor network is touched while it is held.
-        self._changed = threading.Condition()
-        self._woken = False
         self._closing = False
-        self._thread: threading.Thread | None = None
-        self._pid = os.getpid()
         self.error: str | None = None
+        self.restarts = 0
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """In a forked child: the parent's thread is not there, and may have held the lock."""
+        # The bell's lock guards _woken, _closing and _thread. Neither journal nor network is touched while it is held.
+        self._bell = Bell()
+        self._woken = False
+        self._thread: threading.Thread | None = None
 
     @property
     def sends(self) -> bool:
         """This process is the one that sends."""
         return self._lease.held
 
+    @property
+    def is_current(self) -> bool:
+        """The caller is this thread itself, so that waiting for it would never end."""
+        return threading.current_thread() is self._thread
+
     def start(self) -> None:
-        """Start the thread unless it runs: at first, after a fork, after it died."""
-        if self._pid != os.getpid():
-            self._runner.after_fork()
-            self._fresh()
-        with self._changed:
+        """Start the thread unless it runs: at first, after a fork, after it died. Never raises for lack of threads."""
+        with self._bell.lock:
             if self._closing or (self._thread is not None and self._thread.is_alive()):
                 return
-            self._thread = threading.Thread(target=self._loop, name="lmg-offline.sync", daemon=True)
-            self._thread.start()
+            thread = self._thread = threading.Thread(target=self._run, name="lmg-offline.sync", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # none to be had, or the interpreter is shutting down: the next call tries again
+                self._thread = None
+                self.error = "RuntimeError: the sync thread can't be started; the next call tries again"
 
     def wake(self) -> None:
         """Say that something was written or asked for. Cheap; safe from any thread."""
-        if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive():
-            self.start()
-        with self._changed:
+        self.start()
+        with self._bell.lock:
             self._woken = True
-            self._changed.notify_all()
+            self._bell.ring()
 
     def close(self, timeout_s: float) -> bool:
         """Ask the thread to end and wait for it; say whether it did. Safe to call twice."""
-        with self._changed:
+        with self._bell.lock:
             self._closing = True
-            self._changed.notify_all()
+            self._bell.ring()
             thread = self._thread
-        if thread is None or self._pid != os.getpid() or thread is threading.current_thread():
+        if thread is None or thread is threading.current_thread():
             return True
-        thread.join(timeout_s)
+        thread.join(max(0.0, timeout_s))
         return not thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._loop()
+            self._after_change()  # what was recorded in the last round is answered now, or not in this process
+            self._lease.release()
+        except BaseException as error:  # killed between two rounds, or out of memory: another one takes its place
+            self._failed(error)
+            if self._closing:
+                self._lease.release()
+            with self._bell.lock:
+                self._thread = None
+            self.start()
 
     def _loop(self) -> None:
         seen = -1
         while True:
-            with self._changed:
+            with self._bell.lock:
                 # Cleared before the journal is read: a wake during the read is seen below, not lost.
                 self._woken = False
-                if self._closing:
+                if self._closing or not self.is_current:  # another process than its own, or another took its place
                     break
             try:
                 wait_s, seen = self._round(seen)
                 self.error = None
-            except Exception as error:  # kept and shown by status(); the next round tries again
-                if self.error is None:
-                    log.error("sync step failed", extra={"error": type(error).__name__})
-                self.error = f"{type(error).__name__}: the sync could not use the journal"
+            except BaseException as error:  # kept and shown by status(); the next round tries again
+                self._failed(error)
                 wait_s = POLL_S
-            with self._changed:
+            gate = None
+            with self._bell.lock:
                 if wait_s > 0 and not (self._woken or self._closing):
-                    self._changed.wait(min(wait_s, POLL_S))
-        self._lease.release()
+                    gate = self._bell.gate()
+            if gate is not None:
+                self._bell.wait(gate, min(wait_s, POLL_S))
+
+    def _failed(self, error: BaseException) -> None:
+        if self._closing:
+            return  # the journal was closed under it, which is no fault
+        if not isinstance(error, Exception):
+            self.restarts += 1
+        if self.error is None:
+            log.error("sync step failed", extra={"error": type(error).__name__})
+        what = "the sync could not use the journal" if isinstance(error, Exception) else "the sync was broken off"
+        self.error = f"{type(error).__name__}: {what}"
 
     def _round(self, seen: int) -> tuple[float, int]:
         if not self._lease.acquire():

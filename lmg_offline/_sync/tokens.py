@@ -39,7 +39,7 @@ class Tokens:
             return result
         try:
             fresh = self._provider(lane.user_id)
-        except Exception as error:  # the app's own server may be down: try again later, park nobody
+        except BaseException as error:  # the app's own server may be down: try again later, park nobody
             log.warning("token provider raised", extra={"error": type(error).__name__})
             reason = "the app's token_provider raised an error"
             self._progress.skip(lane.lane_id, PROVIDER_RETRY_S, reason, may_be_hurried=False)

@@ -14,12 +14,14 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 MAX_LEFT_BEHIND = 4
+LOOK_S = 1.0
 
 
 class DeadlineExceeded(Exception):
@@ -27,13 +29,34 @@ class DeadlineExceeded(Exception):
 
 
 class _Job(Generic[T]):
-    __slots__ = ("done", "error", "result", "work")
+    __slots__ = ("_done", "error", "result", "work")
 
     def __init__(self, work: Callable[[], T]) -> None:
         self.work = work
-        self.done = threading.Event()
         self.result: T | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
+        # Held until the work is done. A plain lock, not an Event: an interrupt leaves it whole.
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    @property
+    def is_done(self) -> bool:
+        """The result or the error is there."""
+        return not self._done.locked()
+
+    def done(self) -> None:
+        """Let the one who waits go on. Safe to call again."""
+        try:
+            self._done.release()
+        except RuntimeError:
+            pass  # by the other thread that may call this: the work's, or the one that closes
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it is done or the time is up; say whether it is done."""
+        is_done = self._done.acquire(timeout=min(max(0.0, timeout_s), threading.TIMEOUT_MAX))
+        if is_done:
+            self._done.release()
+        return is_done
 
 
 class DeadlineRunner:
@@ -56,6 +79,10 @@ class DeadlineRunner:
 
         Raises:
             DeadlineExceeded: It took longer than `deadline_s`, or `close` was called.
+
+            RuntimeError: The thread was killed over it, or none can be started.
+
+        Whatever the work itself raised comes out as well.
         """
         job = _Job(work)
         with self._lock:
@@ -64,18 +91,33 @@ class DeadlineRunner:
             self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
             if len(self._left_behind) >= MAX_LEFT_BEHIND:
                 raise DeadlineExceeded
-            if self._jobs is None:
-                self._jobs = queue.SimpleQueue()
-                self._thread = threading.Thread(target=_serve, args=(self._jobs,), name=self._name, daemon=True)
-                self._thread.start()
+            if self._jobs is None or self._thread is None or not self._thread.is_alive():
+                jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
+                thread = threading.Thread(target=_serve, args=(jobs,), name=self._name, daemon=True)
+                thread.start()
+                self._jobs, self._thread = jobs, thread
             self._jobs.put(job)  # type: ignore[arg-type]  # the queue carries jobs of every result type
             self._current = job  # type: ignore[assignment]
-        if not job.done.wait(deadline_s) or job.error is _CLOSED:
-            self._give_up(job)
+        try:
+            is_done = self._wait(job, deadline_s)
+        except BaseException:
+            self._give_up()  # interrupted: what is under way must not hold up the next one
+            raise
+        if not is_done or job.error is _CLOSED:
+            self._give_up()
             raise DeadlineExceeded
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]  # done without error: work's own result
+
+    def _wait(self, job: _Job[T], deadline_s: float) -> bool:
+        """Wait until the work is done, its time is up, or its thread is no more; say whether it is done."""
+        deadline = time.monotonic() + deadline_s
+        while not job.wait(min(LOOK_S, deadline - time.monotonic())):
+            thread = self._thread
+            if time.monotonic() >= deadline or thread is None or not thread.is_alive():
+                return job.is_done
+        return True
 
     def watch(self, sock: socket.socket) -> None:
         """Remember a socket to shut down when the time is up."""
@@ -92,11 +134,11 @@ class DeadlineRunner:
         self._shut_sockets()
         if jobs is not None:
             jobs.put(None)
-        if job is not None and not job.done.is_set():
+        if job is not None and not job.is_done:
             job.error = _CLOSED
-            job.done.set()
+            job.done()
 
-    def _give_up(self, job: _Job[T]) -> None:
+    def _give_up(self) -> None:
         self._shut_sockets()
         with self._lock:
             if self._jobs is not None:
@@ -123,6 +165,8 @@ def _serve(jobs: queue.SimpleQueue[_Job[object] | None]) -> None:
     while (job := jobs.get()) is not None:
         try:
             job.result = job.work()
-        except BaseException as error:  # handed to the thread that waits
+        except Exception as error:  # handed to the thread that waits
             job.error = job.error or error
-        job.done.set()
+        except BaseException as error:  # killed: no reason to end the thread that waits, too
+            job.error = job.error or RuntimeError(f"the thread of the request was killed ({type(error).__name__})")
+        job.done()

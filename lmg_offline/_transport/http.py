@@ -8,7 +8,6 @@ Foreign exceptions end here, in one table; what an answer means is for `answers`
 from __future__ import annotations
 
 import gzip
-import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ from urllib3.exceptions import (
 
 from .. import __version__
 from .._core.schedule import Retry
+from .._support.forks import renew_in_child
 from ..protocol import replay as wire
 from . import answers
 from .deadline import DeadlineExceeded, DeadlineRunner
@@ -82,24 +82,24 @@ class HttpTransport:
             "Accept-Encoding": "identity",
             "User-Agent": f"{wire.SDK_NAME}/{__version__}",
         }
-        self._open_channels()
+        self.renew()
+        renew_in_child(self)
 
-    def _open_channels(self) -> None:
-        self._pid = os.getpid()
+    def renew(self) -> None:
+        """
+        Open the channels; in a forked child too.
+
+        There the parent's connections and threads are left alone: to shut down a socket
+        that both have would break off what the parent is doing.
+        """
         self._replays = _Channel("lmg-offline.replay")
         self._queries = _Channel("lmg-offline.query")
         self._events = _Channel("lmg-offline.collect")
         # _query_turn: one query at a time, so that a deadline shuts down nobody else's socket.
         self._query_turn = threading.Lock()
 
-    def _after_fork(self) -> None:
-        """In a forked child: leave the parent's connections and threads alone, and make our own."""
-        if self._pid != os.getpid():
-            self._open_channels()
-
     def replay(self, body: bytes) -> ReplayOutcome:
         """Send a replay. See `Transport.replay`."""
-        self._after_fork()
         headers = self._graph_headers(None)
         if len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, compresslevel=1, mtime=0)
@@ -109,22 +109,23 @@ class HttpTransport:
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         """Send a query. See `Transport.query`."""
-        self._after_fork()
         headers = self._graph_headers(session_token)
         if etag:
             headers["If-None-Match"] = etag
-        if not self._query_turn.acquire(timeout=max(0.0, deadline_s)):
-            return Retry("earlier reads are still waiting for the platform")
         url = self._endpoint + wire.DEFAULT_PATH
+        turn, is_ours = self._query_turn, False
         try:
+            is_ours = turn.acquire(timeout=max(0.0, deadline_s))
+            if not is_ours:
+                return Retry("earlier reads are still waiting for the platform")
             found = self._exchange(self._queries, url, headers, body, min(deadline_s, self._deadline_s))
         finally:
-            self._query_turn.release()
+            if is_ours:
+                turn.release()
         return found if isinstance(found, Retry) else answers.query_outcome(*found)
 
     def graph(self, path: str, body: bytes, *, session_token: str | None, entry: str | None) -> GraphOutcome:
         """Send one operation of the LMG dialect. See `Transport.graph`."""
-        self._after_fork()
         headers = self._graph_headers(session_token)
         if entry:
             headers[wire.ENTRY_HEADER] = entry
@@ -133,7 +134,6 @@ class HttpTransport:
 
     def collect(self, url: str, body: bytes) -> CollectOutcome:
         """Send events to a collector. See `Transport.collect`."""
-        self._after_fork()
         if not self._may_reach(url):
             return Retry("the session's ingestion URL is not one that events may be sent to")
         headers = {"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "identity"}
@@ -167,7 +167,7 @@ class HttpTransport:
             return Retry("the platform did not answer in time")
         except HTTPError as error:
             return Retry(_reason(error))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, MemoryError, RuntimeError) as error:
             return Retry(f"the exchange with the platform failed ({type(error).__name__})")
 
 

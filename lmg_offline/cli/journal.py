@@ -92,6 +92,7 @@ def run_status(client: Client, arguments: argparse.Namespace) -> int:
             ("dialect", status.dialect),
             ("suspended", status.suspended),
             ("last error", status.last_error),
+            ("sync restarts", status.restarts or None),
         ]
     )
     for sentence in explained:

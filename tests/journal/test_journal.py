@@ -10,14 +10,20 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from lmg_offline._journal.desk import Desk
 from lmg_offline._journal.engine import APPLICATION_ID
 from lmg_offline._journal.journal import Journal
 from lmg_offline._support.clock import SystemClock
+from lmg_offline._support.filelock import FileLock
 from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError
 from tests.fakes import ManualClock, Rig
 
@@ -249,6 +255,62 @@ def test_a_fork_during_a_checkpoint_ends(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "j")], timeout=60, check=False)
 
     assert 0 == done.returncode
+
+
+def test_a_close_does_not_wait_for_a_process_that_holds_the_journal(tmp_path: Path) -> None:
+    """Longer than it was told, and nothing is lost: the next opening takes in the log."""
+    journal = open_journal(tmp_path / "j")
+    journal.append("track", "{}")
+    other = FileLock(tmp_path / "j" / "journal.lock")
+    assert other.acquire(1)
+    started = time.monotonic()
+    journal.close(0.1)
+    took_s = time.monotonic() - started
+    other.release()
+    other.close()
+    again = open_journal(tmp_path / "j")
+
+    assert took_s < 5
+    assert [1] == seqs(again)
+    again.close()
+
+
+def test_an_interrupt_right_after_begin_leaves_no_transaction_open(tmp_path: Path) -> None:
+    """In a write and in a read: the next one can begin."""
+    journal = open_journal(tmp_path / "j")
+
+    def interrupted(connection: Connection) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        journal.store.read_with(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.store.run(interrupted)
+    reader = journal.store._reading()
+    with pytest.raises(KeyboardInterrupt), interrupting_after(reader, "BEGIN"):
+        journal.store.read_with(lambda connection: None)
+    journal.append("track", "{}")
+
+    assert [1] == seqs(journal)
+    journal.close()
+
+
+@contextmanager
+def interrupting_after(connection: Connection, statement: str) -> Iterator[None]:
+    """Ctrl-C right after a statement was executed, before its caller goes on."""
+    real = connection.exec_driver_sql
+
+    def execute(sql: str, *arguments: Any) -> Any:
+        found = real(sql, *arguments)
+        if sql == statement:
+            raise KeyboardInterrupt
+        return found
+
+    connection.exec_driver_sql = execute  # type: ignore[method-assign]  # the interrupt of this test
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql = real  # type: ignore[method-assign]
 
 
 def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:

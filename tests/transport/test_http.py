@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from lmg_offline._core.schedule import Retry, Split, Suspend
+from lmg_offline._transport.deadline import DeadlineRunner
 from lmg_offline._transport.http import HttpTransport
 from lmg_offline._transport.port import (
     Answer,
@@ -360,3 +362,65 @@ def test_activity_is_not_sent_in_the_clear_from_a_platform_reached_over_tls(url:
     transport.close()
 
     assert Retry("the session's ingestion URL is not one that events may be sent to") == outcome
+
+
+def test_a_forked_child_that_closes_leaves_its_parents_request_alone() -> None:
+    """Both have the socket: the child may not shut it down under what the parent is doing."""
+    body = json.dumps(REPLY).encode()
+    asked, child_ended = threading.Event(), threading.Event()
+
+    def answer(sock: socket.socket, request: bytes) -> None:
+        asked.set()
+        child_ended.wait(5)
+        reply("200 OK", body)(sock, request)
+
+    with server(answer) as (endpoint, _):
+        transport = HttpTransport(endpoint, "key", deadline_s=10)
+        outcomes: list[object] = []
+        asking = threading.Thread(target=lambda: outcomes.append(transport.replay(b"{}")))
+        asking.start()
+        asked.wait(5)
+        child = os.fork()
+        if child == 0:
+            try:
+                transport.close()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        child_ended.set()
+        asking.join(10)
+        transport.close()
+
+    assert isinstance(outcomes[0], Replayed)
+
+
+def test_a_killed_thread_of_requests_is_replaced() -> None:
+    """What it was doing has failed, without waiting for the deadline; the next request has a new thread."""
+    runner = DeadlineRunner("test")
+
+    def killed() -> None:
+        raise SystemExit
+
+    with pytest.raises(RuntimeError):
+        runner.run(killed, 60)
+
+    assert 7 == runner.run(lambda: 7, 60)
+    runner.close()
+
+
+def test_an_interrupt_in_a_request_does_not_hold_up_the_next_one() -> None:
+    """What was under way is left behind."""
+    runner, ends = DeadlineRunner("test"), threading.Event()
+    wait = runner._wait
+
+    def interrupted(job: object, deadline_s: float) -> bool:
+        raise KeyboardInterrupt
+
+    runner._wait = interrupted  # type: ignore[method-assign]  # as Ctrl-C in it
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(lambda: ends.wait(5), 60)
+    runner._wait = wait  # type: ignore[method-assign]
+
+    assert 7 == runner.run(lambda: 7, 5)
+    ends.set()
+    runner.close()

@@ -26,7 +26,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PRELOADED = ("tools.faults.visits", "tools.faults.disk_visits", "tools.faults.folder")
+PRELOADED = (
+    "tools.faults.visits",
+    "tools.faults.disk_visits",
+    "tools.faults.folder",
+    "tools.faults.exits",
+    "tools.faults.exits_in_time",
+)
 _ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,8 +66,10 @@ def key_revoked(stage: Stage, seed: int, count: int) -> Report:
         passed_s, during = clock.monotonic_s() - since_s, asked() - before
         # However the waits are drawn, none is shorter than the first. One more, which was under way already.
         most = 2 + int(passed_s / SUSPENDED_FIRST_S)
+        hours = passed_s / HOUR_S
+        print(f"[key-revoked] {during} requests in {hours:.1f} hours of a revoked key", file=sys.stderr)
         if during > most:
-            play.found("hung", f"{during:,} requests in {passed_s / HOUR_S:.1f} hours; at most {most:,}")
+            play.found("hung", f"{during:,} requests in {hours:.1f} hours; at most {most:,}")
         status = play.client.status()
         if status.suspended is None or not during:
             play.found("wrong_value", "the client does not say that its key is refused")

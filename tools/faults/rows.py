@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import copies, dialect, disk, folder, kills, network, power, revoked
+from . import copies, dialect, disk, exits, exits_in_time, folder, kills, network, power, revoked
 from .oracle import Report
 from .stage import Stage
 
@@ -41,5 +41,7 @@ ROWS = (
     Row("backups", copies.backups_row, 3),
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
+    Row("forks-and-exits", exits.forks_and_exits, 12),
+    Row("exits-in-time", exits_in_time.exits_in_time, 6),
     Row("key-revoked", revoked.key_revoked, 1),
 )

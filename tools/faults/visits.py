@@ -190,6 +190,7 @@ class Metronome:
 
 
 def step(client: Client, notebook: Notebook, key: str, rng: random.Random) -> None:
+    """One call of somebody at the kiosk: mostly a write, now and then somebody comes or goes."""
     choice = rng.random()
     is_anonymous = client.user.id is None
     if is_anonymous and choice < 0.3:
