@@ -71,6 +71,10 @@ class Books:
         """Return the dead letters, in the order in which they were written."""
         return [each for each in self.writes if each.fate == "refused"]
 
+    def provable(self) -> list[Lane]:
+        """Return the lanes of which the platform may be asked to take a token."""
+        return [lane for lane in self.lanes if lane.user and lane.queue and not lane.parked]
+
     def has_room(self) -> bool:
         return len(self.waiting()) + len(self.dead()) < self.most
 
@@ -171,11 +175,11 @@ class Books:
         if lane is self.lanes[-1]:
             self.open()
 
-    def handled(self, lane: Lane, count: int, refused: set[int], state: str) -> None:
-        """The platform has handled the first entries of a lane, some of them to refuse them, and says whose it is."""
+    def handled(self, lane: Lane, count: int, refused: str, state: str) -> None:
+        """The platform has handled the first entries of a lane, has refused those of one kind, and says whose it is."""
         done = lane.queue[:count]
-        for place, write in enumerate(done):
-            self.settle(write, "refused" if place in refused else "acknowledged")
+        for write in done:
+            self.settle(write, "refused" if write.kind == refused else "acknowledged")
         claims = [write for write in done if write.number == lane.identify]
         if claims and claims[0].fate == "refused" and lane is self.lanes[-1]:
             self.open()

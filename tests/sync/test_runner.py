@@ -278,6 +278,19 @@ def test_an_identify_that_is_set_aside_frees_the_app(rig: Rig) -> None:
     assert rig.desk.audit().adds_up
 
 
+def test_a_lane_whose_identify_was_refused_with_the_last_of_it_is_done_with(rig: Rig) -> None:
+    """The session ends in the same answer that leaves nothing of it to send: nothing of its person is kept for it."""
+    rig.platform.refuse = lambda entry: "invalid_payload" if entry["kind"] == "identify" else None
+    rig.track("before")
+    rig.journal.identify("ann", "her-token", {"name": "Ann"})
+    rig.platform.good_tokens["ann"] = "her-token"
+    rig.drain()
+
+    assert [("open", None)] == [(lane.status, lane.user_id) for lane in rig.desk.lanes()]
+    assert [] == rig.journal.store.read("SELECT profile FROM lanes WHERE profile IS NOT NULL")
+    assert not rig.journal.has_token("ann")
+
+
 def test_what_was_refused_beyond_a_batch_is_still_a_dead_letter(rig: Rig) -> None:
     """A reply was lost, and the batch that repeats it is a smaller one: refusals in the rest are asked for too."""
     rig.platform.refuse = lambda entry: "invalid_payload" if entry["payload"].get("name") == "bad" else None
