@@ -90,7 +90,7 @@ class Room:
             (is_log_long and self._has_emptied_log())
             or self._store.run(self._merge_some, vital=True)
             or (most is not None and self._has_emptied_log())
-            or self._store.run(lambda connection: self._drop_cached(connection, size_bytes), vital=True)
+            or self._store.run(lambda connection: self._has_let_go(connection, size_bytes), vital=True)
         )
 
     def merge_tail(self, connection: Connection, size_bytes: int) -> None:
@@ -132,10 +132,10 @@ class Room:
         return self._left
 
     def _added(self, connection: Connection, newest: int) -> int:
-        """Return how many entries have come since `_seen`, of whatever process."""
+        """Return how many entries have come since `_seen`, of whatever process; refused ones still take their room."""
         if newest >> LANE_SHIFT == self._seen >> LANE_SHIFT:
             return newest - self._seen
-        return int(scalar(connection, "SELECT count(*) FROM entries WHERE position > ?", (self._seen,)))
+        return int(scalar(connection, _COUNT_BEYOND, (self._seen, self._seen)))
 
     def _count(self, connection: Connection, most: int) -> int:
         """Return the entries there are. In a file too small for half of the bound: the most there can be."""
@@ -175,10 +175,12 @@ class Room:
         self._barren = _state(connection)
         return False
 
-    def _drop_cached(self, connection: Connection, size_bytes: int) -> bool:
+    def _has_let_go(self, connection: Connection, size_bytes: int) -> bool:
         """What was read can be read again, what was written can't be written again: the oldest answers go."""
         if self._writes_left(connection, size_bytes) > 0:
-            return False
+            # Room for bytes. For entries too, if another thread or process has made it since this one was turned away.
+            most = self._bounds.max_entries
+            return most is None or self._count(connection, most) < most
         oldest = rows(connection, "SELECT rowid FROM cache ORDER BY as_of LIMIT ?", (_CACHED_AT_ONCE,))
         for row in oldest:
             connection.exec_driver_sql("DELETE FROM cache WHERE rowid = ?", row)
@@ -186,6 +188,10 @@ class Room:
 
 
 _COUNT = "SELECT (SELECT count(*) FROM entries) + (SELECT count(*) FROM dead_letters)"
+_COUNT_BEYOND = (
+    "SELECT (SELECT count(*) FROM entries WHERE position > ?)"
+    " + (SELECT count(*) FROM dead_letters WHERE position > ?)"
+)
 
 
 def _state(connection: Connection) -> tuple[int, int]:

@@ -265,8 +265,8 @@ class Outbox:
         if result.parked_code is not None:
             rejected = (lane.lane_id,)
             self._park(connection, lane, result, now, current)
-        elif lane.sealed_at is not None and not self._has_entries(connection, low):
-            mark_drained(connection, lane.lane_id)
+        else:
+            self._drain(connection, lane.lane_id)
         return Recorded(
             total.acknowledged + removed,
             total.identified + identified,
@@ -351,6 +351,12 @@ class Outbox:
             (user_id,),
         ).rowcount
 
+    def _drain(self, connection: Connection, lane_id: int) -> None:
+        """See to a lane that was sealed, maybe just now, and has nothing left to send."""
+        sealed = scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,))
+        if sealed is not None and not self._has_entries(connection, lane_id << LANE_SHIFT):
+            mark_drained(connection, lane_id)
+
     def _has_entries(self, connection: Connection, low: int) -> bool:
         return (
             scalar(
@@ -378,9 +384,7 @@ class Outbox:
             lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
             if position == lane.identify_position and lane_id == scalar(connection, "SELECT current_lane FROM device"):
                 self._unclaim(connection, lane)
-            sealed = scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,))
-            if sealed is not None and not self._has_entries(connection, lane_id << LANE_SHIFT):
-                mark_drained(connection, lane_id)
+            self._drain(connection, lane_id)
 
         self._store.run(apply, vital=True)
 

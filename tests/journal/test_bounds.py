@@ -130,6 +130,21 @@ def test_dead_letters_count_until_somebody_deals_with_them(tmp_path: Path) -> No
     rig.close()
 
 
+def test_what_another_wrote_and_the_platform_refused_counts_too(tmp_path: Path) -> None:
+    """It left the queue between two looks of this one, and not the journal."""
+    rig = Rig(tmp_path / "j", bounds=Bounds(4, None))
+    rig.platform.refuse = lambda entry: "invalid_payload"
+    other = bounded(tmp_path / "j", entries=4)
+    other.append("track", "{}")
+    rig.journal.reset()
+    assert 3 == fill(rig.journal)
+    rig.drain()
+
+    assert (4, 0) == (len(rig.desk.dead_letters()), fill(other))
+    other.close()
+    rig.close()
+
+
 def test_threads_together_keep_to_the_bound(tmp_path: Path) -> None:
     """Eight at once: exactly so many, and everybody else is told."""
     journal = bounded(tmp_path / "j", entries=500)
@@ -141,6 +156,27 @@ def test_threads_together_keep_to_the_bound(tmp_path: Path) -> None:
         thread.join()
 
     assert (500, 500) == (sum(taken), desk_of(journal).counts().queued)
+    journal.close()
+
+
+def test_room_that_another_made_meanwhile_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turned away while another merges: there is nothing left to merge then, and room all the same."""
+    journal, other = bounded(tmp_path / "j", entries=4), bounded(tmp_path / "j", entries=4)
+    for number in range(4):
+        update(journal, a=number)
+    room = journal._entries._room
+    make = room.make
+
+    def make_late(size_bytes: int) -> bool:
+        monkeypatch.setattr(room, "make", make)
+        other.append("track", "{}")
+        return make(size_bytes)
+
+    monkeypatch.setattr(room, "make", make_late)
+    journal.append("track", "{}")
+
+    assert ["update", "track", "track"] == kinds(journal)
+    other.close()
     journal.close()
 
 

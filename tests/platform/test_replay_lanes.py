@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 
 import pytest
 from kiosk import Kiosk, Site, entry, identify, lane, position, track, update_of
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, event, update
+from sqlalchemy.exc import OperationalError
 
 from lmg_offline.platform.lanes import Apply, Fork, plan
 from lmg_offline.platform.store import tables
@@ -295,3 +297,22 @@ def test_two_requests_with_the_same_batch_at_once_count_once(site: Site, kiosk: 
     assert ["ok"] * 4 == [answer["status"] for answer in answers]
     assert 58 == len(site.rows(tables.activity))
     assert 59 == len(site.log("s1"))
+
+
+def test_what_could_not_be_committed_is_not_acknowledged(site: Site, kiosk: Kiosk) -> None:
+    """The reply comes after the commit, or not at all."""
+    kiosk.one([track(1, "before")])
+
+    def fail(connection: Connection) -> None:
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    event.listen(site.engine, "commit", fail)
+    try:
+        answer = kiosk.send(lane([track(2, "lost?")], after=position(1)))
+    finally:
+        event.remove(site.engine, "commit", fail)
+    again = kiosk.one([track(2, "there")], after=position(1))
+
+    assert answer.status_code >= 500
+    assert ("ok", position(2)) == (again["status"], again["applied_through"])
+    assert [1, 2] == [seq for seq, *_ in site.log("s1")]

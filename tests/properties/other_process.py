@@ -14,6 +14,7 @@ from typing import NoReturn
 from sqlalchemy import Connection
 
 from lmg_offline._journal.journal import Journal
+from lmg_offline.errors import JournalFull
 from tests.fakes import ManualClock
 
 ROOT = Path(__file__).parents[2]
@@ -27,11 +28,18 @@ class OtherProcess:
         atexit.register(self.end)
 
     def do(self, folder: Path, what: str, *words: str | None) -> str:
-        """Do one thing to the journal in `folder` and return what came of it: a receipt's id, or a session's."""
+        """
+        Do one thing to the journal in `folder` and return what came of it: a receipt's id, or a session's.
+
+        Raises:
+            JournalFull: The write did not fit there.
+        """
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdin.write(json.dumps([str(folder), what, *words]) + "\n")
         self._child.stdin.flush()
         answer: dict[str, str] = json.loads(self._child.stdout.readline())
+        if "full" in answer:
+            raise JournalFull(answer["full"])
         assert "error" not in answer, answer["error"]
         return answer["done"]
 
@@ -107,6 +115,8 @@ def _main() -> None:
                     journals[folder] = Journal.open(Path(folder), ManualClock(), durable=False)
                 done = _do(journals[folder], what, *words)
             answer = {"done": done}
+        except JournalFull as full:
+            answer = {"full": str(full)}
         except Exception as error:  # told to the parent, which fails with it
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)  # noqa: T201 - the pipe to the parent

@@ -9,6 +9,7 @@ import pytest
 
 from lmg_offline._core.identity import AudienceState
 from lmg_offline._core.schedule import Retry, Split, Suspend
+from lmg_offline._transport.answers import replay_outcome
 from lmg_offline._transport.port import DeviceRefused, Replayed, ReplayOutcome
 from lmg_offline.errors import IdentifyRejected, VerificationRequired
 from lmg_offline.protocol.canonical import MAX_BYTES as MAX_ENTRY_BYTES
@@ -188,6 +189,84 @@ def test_a_newer_token_is_not_thrown_away_by_the_refusal_of_the_old_one(rig: Rig
     assert rig.journal.has_token("ann")
 
 
+def test_a_token_that_comes_while_the_old_one_is_refused_is_kept(rig: Rig) -> None:
+    """What was sent is thrown away, and not what lies in its place by now."""
+    rig.journal.identify("ann", "old", None)
+    rig.platform.good_tokens["ann"] = "new"
+    handle = rig.platform.replay
+
+    def replay(body: bytes) -> ReplayOutcome:
+        if b'"old"' in body:
+            rig.journal.identify("ann", "new", None)
+        return handle(body)
+
+    rig.platform.replay = replay  # type: ignore[method-assign]
+    rig.drain()
+
+    assert "new" == rig.outbox.token("ann")
+
+
+def test_each_lane_is_sent_with_its_own_persons_token(rig: Rig) -> None:
+    """Whoever is here by then."""
+    rig.platform.good_tokens |= {"ann": "token of ann", "bob": "token of bob"}
+    rig.journal.identify("ann", "token of ann", None)
+    rig.update(name="Ann")
+    rig.journal.identify("bob", "token of bob", None)
+    rig.update(name="Bob")
+    rig.drain()
+
+    assert (0, 0) == (rig.desk.counts().queued, rig.desk.counts().parked)
+    assert [("ann", "verified"), ("bob", "verified")] == [
+        (lane.user_id, lane.state) for lane in rig.platform.lanes.values()
+    ]
+
+
+def test_nobody_is_verified_before_the_platform_has_said_so(rig: Rig) -> None:
+    """A token that nobody has checked proves nothing."""
+    rig.platform.good_tokens["ann"] = "token"
+    rig.journal.identify("ann", "token", None)
+    before = rig.journal.current().state
+    rig.drain()
+
+    assert ("identified", "verified") == (before, rig.journal.current().state)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Please accept our terms</html>", b"", b"{}", b'{"data": {}}', b'{"data": {"replay": null}}'],
+    ids=["portal", "nothing", "empty object", "another answer", "null"],
+)
+def test_a_200_that_is_no_reply_acknowledges_nothing(rig: Rig, body: bytes) -> None:
+    """Whoever gave it has stored nothing."""
+    rig.drain()
+    receipt = rig.track()
+    kind = "application/json" if body.startswith(b"{") else "text/html"
+    rig.platform.faults = [replay_outcome(200, {"Content-Type": kind}, body) for _ in range(3)]
+    for _ in range(3):
+        rig.clock.advance(rig.runner.step() or 0.0)
+        rig.clock.advance(rig.runner.step() or 0.0)
+    states = {rig.desk.receipt(receipt)}
+    rig.drain()
+
+    assert ({"journaled"}, "acknowledged") == (states, rig.desk.receipt(receipt))
+    assert [receipt.split(".", 2)[2]] == ids_of(rig)
+
+
+def test_a_month_without_a_network_costs_nothing(rig: Rig) -> None:
+    """Not reaching the platform uses up no budget: whatever was written waits for as long as it takes."""
+    receipts = [rig.track(str(number)) for number in range(3)]
+    began_ms = rig.clock.wall
+    while rig.clock.wall < began_ms + 30 * 86_400_000:
+        rig.platform.faults = [Retry("no connection")]
+        rig.clock.advance(rig.runner.step() or 0.0)
+        rig.clock.advance(3600)
+    rig.platform.faults = []
+    rig.drain()
+
+    assert [receipt.split(".", 2)[2] for receipt in receipts] == ids_of(rig)
+    assert [] == rig.desk.dead_letters()
+
+
 def test_a_refused_entry_becomes_a_dead_letter_and_holds_nobody_up(rig: Rig) -> None:
     """The rest of its lane goes on; a retry goes to the end with its own id."""
     rig.platform.refuse = lambda entry: "invalid_payload" if entry["payload"].get("name") == "bad" else None
@@ -276,6 +355,19 @@ def test_an_identify_that_is_set_aside_frees_the_app(rig: Rig) -> None:
         future.result(0)
     assert (AudienceState.ANONYMOUS.value, None) == (rig.journal.current().state, rig.journal.current().user_id)
     assert rig.desk.audit().adds_up
+
+
+def test_a_lane_whose_identify_was_refused_with_the_last_of_it_is_done_with(rig: Rig) -> None:
+    """The session ends in the same answer that leaves nothing of it to send: nothing of its person is kept for it."""
+    rig.platform.refuse = lambda entry: "invalid_payload" if entry["kind"] == "identify" else None
+    rig.track("before")
+    rig.journal.identify("ann", "her-token", {"name": "Ann"})
+    rig.platform.good_tokens["ann"] = "her-token"
+    rig.drain()
+
+    assert [("open", None)] == [(lane.status, lane.user_id) for lane in rig.desk.lanes()]
+    assert [] == rig.journal.store.read("SELECT profile FROM lanes WHERE profile IS NOT NULL")
+    assert not rig.journal.has_token("ann")
 
 
 def test_what_was_refused_beyond_a_batch_is_still_a_dead_letter(rig: Rig) -> None:
