@@ -202,17 +202,21 @@ class Desk:
         def again(connection: Connection) -> str:
             row = self._dead(connection, entry_id)
             position, kind, body = row[0], row[2], row[3]
+            if row[7] != digest_of(position, row[1], kind, (row[4], row[5], row[6]), body):
+                raise ValidationError({"entry_id": ["Its bytes are not what was written; discard it."]})
             lane_id = position >> LANE_SHIFT
             written = self._journal.put(connection, lane_id, kind, body)
             connection.exec_driver_sql(
                 "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ? WHERE position = ?",
-                (row[1], *row[4:7], digest_of(written.position, row[1], kind, row[4], body), written.position),
+                (row[1], *row[4:7], digest_of(written.position, row[1], kind, (row[4], row[5], row[6]), body), written.position),
             )
             connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))
             note_moved(connection, {position: written.position}, "retried", self._store.clock.wall_ms())
             # It was sent before, and keeps its time: it takes no part in merging, and nor does what lies before it.
             connection.exec_driver_sql(
-                "UPDATE lanes SET drained = 0, sent_position = ? WHERE lane_id = ?", (written.position, lane_id)
+                "UPDATE lanes SET drained = 0, sent_position = ?1, last_position = max(last_position, ?1)"
+                " WHERE lane_id = ?2",
+                (written.position, lane_id),
             )
             return _receipt_id(written.position, row[1])
 
@@ -266,7 +270,8 @@ class Desk:
         Return what became of a write, by the id of its receipt, in this process or any later one.
 
         Returns:
-            `journaled`, `acknowledged`, `refused`, `superseded`, `discarded` or `forgotten`.
+            `journaled`, `acknowledged`, `refused`, `superseded`, `discarded`, `forgotten` or
+            `lost` (the journal was damaged, and it could not be recovered).
 
         Raises:
             ValidationError: It is no receipt id, or not one of this journal.
@@ -349,7 +354,7 @@ class Desk:
     def _dead(self, connection: Connection, entry_id: str) -> tuple[Any, ...]:
         found = rows(
             connection,
-            "SELECT position, id, kind, body, made_at, boot_id, since_boot_ms FROM dead_letters WHERE id = ?",
+            "SELECT position, id, kind, body, made_at, boot_id, since_boot_ms, digest FROM dead_letters WHERE id = ?",
             (entry_id,),
         )
         if not found:

@@ -108,7 +108,7 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalLocked(f"another process holds the journal {path}; call again")
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return JournalCorrupt(f"the journal {path} is damaged; keep a copy of its folder and move it aside")
+        return JournalCorrupt(f"the journal {path} is damaged; open it again to have it recovered")
     name = getattr(original, "sqlite_errorname", type(original).__name__)
     return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")
 
@@ -117,6 +117,12 @@ def is_io_error(error: BaseException) -> bool:
     """Say whether the operating system failed at a read, write or sync: what was committed then is not known."""
     code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_IOERR
+
+
+def is_schema_error(error: BaseException) -> bool:
+    """Say whether a statement of ours did not fit the tables that are there."""
+    original = getattr(error, "orig", None) or error
+    return getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def sync_folder(folder: Path) -> None:
