@@ -298,6 +298,10 @@ class Desk:
             (position >> LANE_SHIFT,),
         )
         if not lane:
+            lane_id = position >> LANE_SHIFT
+            highest = "SELECT 1 FROM recoveries WHERE ? <= (SELECT seq FROM sqlite_sequence WHERE name = 'lanes')"
+            if scalar(connection, highest, (lane_id,)):
+                return "lost"  # nothing of its lane could be read, not even how far it was
             raise ValidationError({"receipt_id": ["This journal has given no such receipt."]})
         acked, _last, successor = lane[0]
         if scalar(connection, "SELECT 1 FROM entries WHERE position = ? AND id = ?", (position, entry_id)):

@@ -17,7 +17,8 @@ from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, J
 
 APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
-DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
+# A damaged file can hold texts that are none, in its tables and in what SQLite says of them.
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError)
 
 # Source for each: sqlite.org/pragma.html.
 _EVERY_CONNECTION = (
@@ -95,7 +96,20 @@ def mapped(path: Path) -> Iterator[None]:
     try:
         yield
     except DATABASE_ERRORS as error:
-        raise journal_error(path, error) from error
+        raise journal_error(path, error) from shown_cause(error)
+
+
+def shown_cause(error: BaseException) -> BaseException | None:
+    """Return the error for a traceback; None for one whose message holds a piece of the journal."""
+    return None if _is_decode_error(error) else error
+
+
+def _is_decode_error(error: BaseException) -> bool:
+    """Say whether a text could not be decoded: the driver gives no result code then."""
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, UnicodeDecodeError):
+        return True
+    return isinstance(original, sqlite3.OperationalError) and getattr(original, "sqlite_errorcode", None) is None
 
 
 def journal_error(path: Path, error: BaseException) -> JournalError:
@@ -107,7 +121,7 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
         return JournalFull(f"no room for the journal {path}; free disk space and call again")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalLocked(f"another process holds the journal {path}; call again")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or _is_decode_error(error):
         return JournalCorrupt(f"the journal {path} is damaged; open it again to have it recovered")
     name = getattr(original, "sqlite_errorname", type(original).__name__)
     return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")

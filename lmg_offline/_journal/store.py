@@ -50,6 +50,7 @@ from .engine import (
     open_writer,
     rows,
     scalar,
+    shown_cause,
 )
 from .mark import Mark
 from .records import Recovery
@@ -159,7 +160,7 @@ class Store:
         try:
             return self._commits.run(work, single=single)
         except DATABASE_ERRORS as error:
-            raise journal_error(self.path, error) from error
+            raise journal_error(self.path, error) from shown_cause(error)
 
     def _run_alone(self, work: Callable[[Connection], T]) -> T:
         """Run a vital work on a full disk: with the ballast's room, and in a transaction without the others."""
@@ -257,7 +258,7 @@ class Store:
             self._take_lock()
             try:
                 if self._openings == seen:
-                    self._reader = _closed(self._reader)
+                    self._close_reader()
                     self._set_aside()
                     self._attach()
             finally:
@@ -376,7 +377,7 @@ class Store:
 
         set_aside = Aside(self.path)
         for _ in range(MOST_RECOVERIES):
-            self._writer = _closed(self._writer)  # readers see for themselves that the file is another one
+            self._close_writer()  # readers see for themselves that the file is another one
             set_aside.move()
             if not location.check_file(self.path):
                 if set_aside.unfinished() is None and not self._has_leftovers():
@@ -446,7 +447,7 @@ class Store:
         """Move the journal's files aside, all of them. Called with the file lock held."""
         set_aside = Aside(self.path)
         if sys.platform == "win32":
-            self._writer = _closed(self._writer)  # an open file can't be moved there
+            self._close_writer()  # an open file can't be moved there
         set_aside.begin(self.clock.wall_ms())
         set_aside.move()
 
@@ -515,8 +516,16 @@ class Store:
         self._mark.close()
 
     def _disconnect(self) -> None:
-        self._reader = _closed(self._reader)
-        self._writer = _closed(self._writer)
+        self._close_reader()
+        self._close_writer()
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        _close(reader)
+
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        _close(writer)
 
     def _reading(self) -> Connection:
         """
@@ -530,7 +539,7 @@ class Store:
             with self._use:
                 self._take_lock()
                 try:
-                    self._reader = _closed(self._reader)
+                    self._close_reader()
                     self._reader = open_reader(engine_for(self.path))
                     self._reader_file = self._file
                     scalar(self._reader, "SELECT 1 FROM device")
@@ -637,7 +646,7 @@ class Store:
         self._durable_writes = self._writes  # what was written before is the parent's to make durable
 
 
-def _closed(connection: Connection | None) -> None:
+def _close(connection: Connection | None) -> None:
     """Close a connection to a file that may be damaged, or be another journal's by now."""
     if connection is not None:
         try:

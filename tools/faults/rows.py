@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import dialect, kills, network, revoked
+from . import corrupt, dialect, kills, network, revoked
 from .oracle import Report
 from .stage import Stage
 
@@ -36,4 +36,5 @@ ROWS = (
     Row("lost-answers-lmg", dialect.lost_answers, 60),
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
     Row("key-revoked", revoked.key_revoked, 1),
+    Row("corrupt", corrupt.corrupt, 12),
 )
