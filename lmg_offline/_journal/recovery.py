@@ -24,10 +24,6 @@ certain that nobody has left since; otherwise a new one of nobody begins.
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -43,14 +39,10 @@ from .engine import rows, scalar
 from .entries import INSERT, NEXT_POSITION, Written, entry_row
 from .mark import Mark
 from .moves import move
+from .opening import opened
 from .rebuild import rebuild
 from .salvage import Salvage
 
-_HEADER_BYTES = 100
-# Offsets in the file's header. Source: sqlite.org/fileformat2.html, 1.3.
-_CHANGES, _PAGES, _CHANGES_OF_SIZE = 24, 28, 92
-_PAGE_BYTES = 4096  # SQLite's own choice, which the package leaves alone
-_TEMPLATE = "template.db"
 _WITHOUT_IDENTIFY = (
     "SELECT l.lane_id FROM lanes l WHERE l.user_id IS NOT NULL AND l.identify_position > l.acked_position"
     " AND EXISTS (SELECT 1 FROM ledger g WHERE g.reason = 'lost' AND g.at = ?"
@@ -75,7 +67,7 @@ def recover(path: Path, aside: Aside, mark: Mark, clock: Clock) -> None:
     now = clock.wall_ms()
 
     def fill(connection: Connection) -> None:
-        with _opened(aside, source, clock) as damaged:
+        with opened(aside, source, clock) as damaged:
             salvage = None if damaged is None else Salvage(damaged)
             kept = rebuild(connection, salvage, reached, now)
             lost = name_lost(connection, kept, reached, now)
@@ -112,49 +104,3 @@ def _say_again(connection: Connection, clock: Clock, now: int) -> None:
     """Let lanes whose queued identify is lost go on in new ones that begin with it."""
     for (lane_id,) in rows(connection, _WITHOUT_IDENTIFY, (now,)):
         move(_Pen(clock), connection, lane_id, now, is_identify_lost=True)
-
-
-@contextmanager
-def _opened(aside: Aside, source: Path, clock: Clock) -> Iterator[sqlite3.Connection | None]:
-    """
-    Open the set-aside journal from a copy; None where nothing of it can be read.
-
-    As it is, so that SQLite replays a log that is sound; if no lane is to be
-    found then, with the header of a new journal, and with all of its first page.
-    """
-    for replaced in (0, _HEADER_BYTES, None):
-        path = aside.copy(source)
-        if replaced != 0:
-            _replace_start(path, replaced, clock)
-        if not path.exists():
-            continue
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            if _has_lanes(connection):
-                yield connection
-                return
-    yield None
-
-
-def _has_lanes(connection: sqlite3.Connection) -> bool:
-    try:
-        connection.execute("PRAGMA writable_schema=ON")  # reads on past a definition that makes no sense
-        connection.execute("PRAGMA cell_size_check=ON")
-        connection.execute("PRAGMA trusted_schema=OFF")
-        return bool(Salvage(connection).lanes()[0])
-    except sqlite3.Error:
-        return False
-
-
-def _replace_start(path: Path, size: int | None, clock: Clock) -> None:
-    """Give the copy a new journal's first bytes, or its first page: tables of one version lie in the same places."""
-    template = path.with_name(_TEMPLATE)
-    template.unlink(missing_ok=True)
-    migrations.create(template, clock)
-    page = bytearray(template.read_bytes()[:_PAGE_BYTES])
-    with path.open("r+b" if path.exists() else "w+b") as file:
-        pages = max(1, file.seek(0, os.SEEK_END) // _PAGE_BYTES)
-        page[_PAGES : _PAGES + 4] = pages.to_bytes(4, "big")
-        page[_CHANGES_OF_SIZE : _CHANGES_OF_SIZE + 4] = page[_CHANGES : _CHANGES + 4]
-        is_page_there = file.tell() >= _PAGE_BYTES
-        file.seek(0)
-        file.write(page[:size] if is_page_there else page)

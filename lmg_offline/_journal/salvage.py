@@ -39,6 +39,10 @@ class Salvage:
         self._is_old = "digest" not in self._probe.columns("lanes")
         self.damaged: list[int] = []
 
+    def has(self, table: str) -> bool:
+        """Say whether the table is to be found."""
+        return bool(self._probe.columns(table))
+
     def is_short(self) -> bool:
         """Say whether since it was last asked some rows could not be read."""
         skipped, self._probe.skipped = self._probe.skipped, False
@@ -114,6 +118,7 @@ class Salvage:
     def _entries(self, table: str, names: list[str], lanes: Iterable[int]) -> Iterator[Row]:
         found = self._probe.columns(table)
         if any(name not in found for name in names):
+            self._probe.skipped = True
             return
         for low, high in _ranges(lanes):
             for position, *values in self._probe.rows(table, ", ".join(names), "position", low, high):
@@ -139,7 +144,9 @@ class Salvage:
     def _rows(self, table: str, key: str, low: int, high: int) -> Iterator[tuple[int, Values]]:
         there = self._probe.columns(table)
         names = [column.name for column in metadata.tables[table].columns if column.name in there]
-        if names:
+        if not names:
+            self._probe.skipped = True
+        else:
             for found, *values in self._probe.rows(table, ", ".join(f'"{name}"' for name in names), key, low, high):
                 yield found, dict(zip(names, values, strict=True))
 
