@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import corrupt, dialect, kills, network, revoked
+from . import corrupt, dialect, kills, network, revoked, unfinished
 from .oracle import Report
 from .stage import Stage
 
@@ -37,4 +37,5 @@ ROWS = (
     Row("expired-sessions-lmg", dialect.expired_sessions, 6),
     Row("key-revoked", revoked.key_revoked, 1),
     Row("corrupt", corrupt.corrupt, 12),
+    Row("kill-in-recovery", unfinished.kill_in_recovery, 20),
 )
