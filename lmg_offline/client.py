@@ -18,7 +18,9 @@ from ._journal.journal import Journal
 from ._journal.marks import Marks
 from ._journal.outbox import Outbox
 from ._journal.readcache import ReadCache
+from ._journal.records import Recovery
 from ._support.clock import Clock, SystemClock, utc_from_ms
+from ._support.log import log
 from ._sync.events import Callback, Events
 from ._sync.lease import Lease
 from ._sync.reads import Reads
@@ -31,18 +33,19 @@ from .business import BusinessApi
 from .collection import CollectionApi
 from .config import MAX_BYTES, MAX_ENTRIES, Config, LmgSettings, make_config
 from .device import Device
-from .errors import ClientClosed
+from .errors import ClientClosed, JournalError
 from .geo import ContentFilter
 from .location import LocationApi
 from .offer import OfferApi
 from .search import SearchApi
-from .status import Status
+from .status import Recovered, Status
 from .user import User
 
 EXIT_TIMEOUT_S = 1.0
 CLOSE_GRACE_S = 0.5  # for the journal's file alone, which takes milliseconds unless somebody holds it
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
+RECOVERED = "journal_recovered"
 
 
 class Client:
@@ -128,6 +131,10 @@ class Client:
             self._folder, self._clock, durable=config.durability == "full", bounds=config.bounds
         )
         self._events = Events()
+        recovery = self._journal.store.recovery
+        self._untold = None if recovery is None or recovery.told else recovery
+        own = weakref.WeakMethod(self._hear_of)  # a client that nobody holds any more can go
+        self._end_hearing = self._journal.store.on_recovery(lambda news: (hear := own()) and hear(news))
         self._build(config, token_provider, lmg or LmgSettings())
         _live.add(self)
 
@@ -232,12 +239,38 @@ class Client:
         Call `callback` with a mapping of details at every event of this name.
 
         It runs on the sync thread (for `session_reset` on the caller's) and may
-        call the client. Returns a function that ends it.
+        call the client. Returns a function that ends it. `journal_recovered`
+        comes on the thread of the call that found the damage; when that was
+        before anybody asked for it, it comes at once.
 
         Raises:
             ValidationError: There is no such event.
         """
-        return self._events.on(event, callback)
+        end = self._events.on(event, callback)
+        news = self._untold
+        if news is not None and self._events.is_wanted(RECOVERED):
+            self._tell_of(news)
+        return end
+
+    def _hear_of(self, recovery: Recovery) -> None:
+        """The journal was damaged: tell the app, or keep it until somebody asks."""
+        self._untold = recovery
+        if self._events.is_wanted(RECOVERED):
+            self._tell_of(recovery)
+
+    def _tell_of(self, recovery: Recovery) -> None:
+        self._untold = None
+        self._events.emit(
+            RECOVERED,
+            at=utc_from_ms(recovery.at),
+            recovered=recovery.recovered,
+            lost=recovery.lost,
+            folder=recovery.folder,
+        )
+        try:
+            self._journal.store.note_told(recovery.recovery_id)
+        except JournalError as error:  # told once more at the next opening, then
+            log.warning("a recovery's event was not noted", extra={"error": type(error).__name__})
 
     def flush(self, timeout: float | None = None) -> bool:
         """
@@ -311,6 +344,7 @@ class Client:
             journal_bytes=self._journal.store.used_bytes(),
             max_entries=self._journal.bounds.max_entries,
             max_bytes=self._journal.bounds.max_bytes,
+            recovery=_recovered(self._journal.store.recovery),
         )
 
     def explain(self) -> list[str]:
@@ -369,6 +403,7 @@ class Client:
                 self._transport.close()
             return self._thread.close(timeout) if self._thread is not None else True
         finally:
+            self._end_hearing()
             self._journal.close(max(CLOSE_GRACE_S, deadline - time.monotonic()))
 
     def _check_open(self) -> None:
@@ -389,6 +424,12 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._config.endpoint}, {'closed' if self._closed else 'open'}>"
+
+
+def _recovered(recovery: Recovery | None) -> Recovered | None:
+    if recovery is None:
+        return None
+    return Recovered(utc_from_ms(recovery.at), recovery.recovered, recovery.lost, recovery.folder)
 
 
 _live: weakref.WeakSet[Client] = weakref.WeakSet()

@@ -11,7 +11,7 @@ from ._core.identity import AudienceState
 from .errors import IdentifyRejected
 
 POLL_S = 0.1
-FINAL_STATES = frozenset({"acknowledged", "refused", "superseded", "discarded", "forgotten"})
+FINAL_STATES = frozenset({"acknowledged", "refused", "superseded", "discarded", "forgotten", "lost"})
 
 
 class ReceiptSource(Protocol):
@@ -45,7 +45,7 @@ class Receipt:
 
     @property
     def state(self) -> str:
-        """`journaled`, `sent`, `acknowledged`, `refused`, `superseded`, `discarded` or `forgotten`."""
+        """`journaled`, `sent`, `acknowledged`, `refused`, `superseded`, `discarded`, `forgotten` or `lost`."""
         return self._source.receipt_state(self.id)
 
     def wait(self, timeout: float | None = None) -> str:

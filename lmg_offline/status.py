@@ -7,6 +7,28 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """
+    What was made of a damaged journal.
+
+    Attributes:
+        at: When, aware UTC.
+
+        recovered: Entries and dead letters that could be read.
+
+        lost: Accepted entries that could not: the ledger names each.
+
+        folder: Name of the folder beside the journal that holds the damaged
+            files; it goes at the next reset.
+    """
+
+    at: datetime
+    recovered: int
+    lost: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """
     What is queued, and what the sync is doing.
@@ -48,6 +70,8 @@ class Status:
         max_entries: The most entries it holds, parked and refused ones counted; None: any number.
 
         max_bytes: The most bytes it takes; None: whatever the disk has.
+
+        recovery: The last time the journal was damaged and recovered, or None.
     """
 
     queued: int
@@ -68,3 +92,4 @@ class Status:
     journal_bytes: int
     max_entries: int | None
     max_bytes: int | None
+    recovery: Recovered | None

@@ -203,17 +203,21 @@ class Desk:
         def again(connection: Connection) -> str:
             row = self._dead(connection, entry_id)
             position, kind, body = row[0], row[2], row[3]
+            if row[7] != digest_of(position, row[1], kind, (row[4], row[5], row[6]), body):
+                raise ValidationError({"entry_id": ["Its bytes are not what was written; discard it."]})
             lane_id = position >> LANE_SHIFT
             written = self._journal.put(connection, lane_id, kind, body)
             connection.exec_driver_sql(
                 "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ? WHERE position = ?",
-                (row[1], *row[4:7], digest_of(written.position, row[1], kind, row[4], body), written.position),
+                (row[1], *row[4:7], digest_of(written.position, row[1], kind, (row[4], row[5], row[6]), body), written.position),
             )
             connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))
             note_moved(connection, {position: written.position}, "retried", self._store.clock.wall_ms())
             # It was sent before, and keeps its time: it takes no part in merging, and nor does what lies before it.
             connection.exec_driver_sql(
-                "UPDATE lanes SET drained = 0, sent_position = ? WHERE lane_id = ?", (written.position, lane_id)
+                "UPDATE lanes SET drained = 0, sent_position = ?1, last_position = max(last_position, ?1)"
+                " WHERE lane_id = ?2",
+                (written.position, lane_id),
             )
             return _receipt_id(written.position, row[1])
 
@@ -269,7 +273,8 @@ class Desk:
         Return what became of a write, by the id of its receipt, in this process or any later one.
 
         Returns:
-            `journaled`, `acknowledged`, `refused`, `superseded`, `discarded` or `forgotten`.
+            `journaled`, `acknowledged`, `refused`, `superseded`, `discarded`, `forgotten` or
+            `lost` (the journal was damaged, and it could not be recovered).
 
         Raises:
             ValidationError: It is no receipt id, or not one of this journal.
@@ -296,6 +301,10 @@ class Desk:
             (position >> LANE_SHIFT,),
         )
         if not lane:
+            lane_id = position >> LANE_SHIFT
+            highest = "SELECT 1 FROM recoveries WHERE ? <= (SELECT seq FROM sqlite_sequence WHERE name = 'lanes')"
+            if scalar(connection, highest, (lane_id,)):
+                return "lost"  # nothing of its lane could be read, not even how far it was
             raise ValidationError({"receipt_id": ["This journal has given no such receipt."]})
         acked, _last, successor = lane[0]
         if scalar(connection, "SELECT 1 FROM entries WHERE position = ? AND id = ?", (position, entry_id)):
@@ -352,7 +361,7 @@ class Desk:
     def _dead(self, connection: Connection, entry_id: str) -> tuple[Any, ...]:
         found = rows(
             connection,
-            "SELECT position, id, kind, body, made_at, boot_id, since_boot_ms FROM dead_letters WHERE id = ?",
+            "SELECT position, id, kind, body, made_at, boot_id, since_boot_ms, digest FROM dead_letters WHERE id = ?",
             (entry_id,),
         )
         if not found:

@@ -18,7 +18,8 @@ from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, J
 
 APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
-DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
+# A damaged file can hold texts that are none, in its tables and in what SQLite says of them.
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError)
 
 # Source for each: sqlite.org/pragma.html.
 _EVERY_CONNECTION = (
@@ -104,13 +105,26 @@ def mapped(path: Path) -> Iterator[None]:
     try:
         yield
     except DATABASE_ERRORS as error:
-        raise journal_error(path, error) from error
+        raise journal_error(path, error) from shown_cause(error)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise JournalFull(f"no room for the journal {path}; free disk space and call again") from error
         raise JournalUnavailable(
             f"the journal {path} can't be used ({error.strerror}); see that its folder is writable"
         ) from error
+
+
+def shown_cause(error: BaseException) -> BaseException | None:
+    """Return the error for a traceback; None for one whose message holds a piece of the journal."""
+    return None if _is_decode_error(error) else error
+
+
+def _is_decode_error(error: BaseException) -> bool:
+    """Say whether a text could not be decoded: the driver gives no result code then."""
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, UnicodeDecodeError):
+        return True
+    return isinstance(original, sqlite3.OperationalError) and getattr(original, "sqlite_errorcode", None) is None
 
 
 def journal_error(path: Path, error: BaseException) -> JournalError:
@@ -122,8 +136,8 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
         return JournalFull(f"no room for the journal {path}; free disk space and call again")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalLocked(f"another process holds the journal {path}; call again")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return JournalCorrupt(f"the journal {path} is damaged; keep a copy of its folder and move it aside")
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or _is_decode_error(error):
+        return JournalCorrupt(f"the journal {path} is damaged; open it again to have it recovered")
     name = getattr(original, "sqlite_errorname", type(original).__name__)
     return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")
 
@@ -132,6 +146,12 @@ def is_io_error(error: BaseException) -> bool:
     """Say whether the operating system failed at a read, write or sync: what was committed then is not known."""
     code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_IOERR
+
+
+def is_schema_error(error: BaseException) -> bool:
+    """Say whether a statement of ours did not fit the tables that are there."""
+    original = getattr(error, "orig", None) or error
+    return getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def sync_folder(folder: Path) -> None:

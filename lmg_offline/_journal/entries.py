@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from .._support.ids import new_id
 from ..config import Bounds
+from ..errors import JournalCorrupt
 from .bounds import NoRoom, Room
 from .engine import scalar
 from .records import digest_of
@@ -27,17 +28,18 @@ T = TypeVar("T")
 _ROW_BYTES = 130
 
 # The next key of a lane: one past its newest entry, or past what was removed from its end.
-_NEXT_POSITION = (
+NEXT_POSITION = (
     "SELECT max(l.last_position, coalesce((SELECT e.position FROM entries e"
     " WHERE e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0)) + 1"
     " FROM lanes l WHERE l.lane_id = "
 )
-_CURRENT_LANE = "(SELECT current_lane FROM device)"
+# A sealed lane is nobody's to write to: that the journal names one as the current one is damage.
+_CURRENT_LANE = "(SELECT current_lane FROM device) AND l.sealed_at IS NULL"
 _COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 _INSERT_IF_NEXT = (
-    f"INSERT INTO entries ({_COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = ({_NEXT_POSITION}{_CURRENT_LANE})"
+    f"INSERT INTO entries ({_COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = ({NEXT_POSITION}{_CURRENT_LANE})"
 )
-_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Entries:
             while True:
                 if position > self._room.limit:
                     self._room.look(connection, position, size)
-                row = (*self._row(position, entry_id, kind, body, stamp), position)
+                row = (*entry_row(position, entry_id, kind, body, stamp), position)
                 if connection.exec_driver_sql(_INSERT_IF_NEXT, row).rowcount:
                     break
                 position = self._look_up_next(connection)
@@ -88,13 +90,15 @@ class Entries:
 
         def replace(connection: Connection) -> int:
             position = self._look_up_next(connection)
-            connection.exec_driver_sql(_INSERT, self._row(position, entry_id, kind, body, stamp))
+            connection.exec_driver_sql(INSERT, entry_row(position, entry_id, kind, body, stamp))
             self._room.merge_tail(connection, size)
             self._next = position + 1
             return position
 
         instead = replace if kind == "update" else None
-        return Written(self.fitting(insert, instead, single=True), entry_id)
+        position = self.fitting(insert, instead, single=True)
+        self._store.reached(position)
+        return Written(position, entry_id)
 
     def fitting(
         self,
@@ -133,11 +137,11 @@ class Entries:
             fitting: Only within the bounds; the transaction is one that `fitting` runs.
         """
         stamp = self._stamp()
-        position = int(scalar(connection, _NEXT_POSITION + "?", (lane_id,)))
+        position = int(scalar(connection, NEXT_POSITION + "?", (lane_id,)))
         if fitting and position > self._room.limit:
             self._room.look(connection, position, len(body.encode()))
         entry_id = new_id(stamp[0])
-        connection.exec_driver_sql(_INSERT, self._row(position, entry_id, kind, body, stamp))
+        connection.exec_driver_sql(INSERT, entry_row(position, entry_id, kind, body, stamp))
         self._store.expect(len(body) + _ROW_BYTES)
         self.forget_next()
         return Written(position, entry_id)
@@ -147,12 +151,15 @@ class Entries:
         self._next = 0
 
     def _look_up_next(self, connection: Connection) -> int:
-        return int(scalar(connection, _NEXT_POSITION + _CURRENT_LANE))
+        position = scalar(connection, NEXT_POSITION + _CURRENT_LANE)
+        if position is None:
+            raise JournalCorrupt("the journal names no current session; call again, it is recovered")
+        return int(position)
 
     def _stamp(self) -> tuple[int, str, int]:
         return self._clock.wall_ms(), self._clock.boot_id(), self._clock.since_boot_ms()
 
-    @staticmethod
-    def _row(position: int, entry_id: str, kind: str, body: str, stamp: tuple[int, str, int]) -> tuple[Any, ...]:
-        made_at = stamp[0]
-        return (position, entry_id, kind, body, *stamp, digest_of(position, entry_id, kind, made_at, body))
+
+def entry_row(position: int, entry_id: str, kind: str, body: str, stamp: tuple[int, str, int]) -> tuple[Any, ...]:
+    """Return the values for `INSERT`; the stamp is wall time, boot id and time since boot."""
+    return (position, entry_id, kind, body, *stamp, digest_of(position, entry_id, kind, stamp, body))

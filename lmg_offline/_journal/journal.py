@@ -20,19 +20,19 @@ from .._core.profiles import change_of, fold
 from .._support.clock import Clock
 from .._support.ids import new_id
 from ..config import Bounds
-from ..errors import JournalFull, JournalUnavailable
+from ..errors import JournalCorrupt, JournalFull
 from ..protocol.canonical import encode
 from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
 from .entries import Entries, Written
-from .records import LaneRow
+from .records import LaneRow, lane_digest
 from .store import LOCK_TIMEOUT_S, Store
 from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
     "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"
     " identify_position, session_token, parked_code, parked_message, drained, profile, claimed_position,"
-    " tried_position, tried_from, sent_position"
+    " tried_position, tried_from, sent_position, digest"
 )
 _CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
 
@@ -77,7 +77,7 @@ class Journal:
 
     def current(self) -> LaneRow:
         """Return the lane of the current session, as every process sees it."""
-        return LaneRow(*self.store.read(_CURRENT)[0])
+        return self.store.read_with(_current)
 
     def append(self, kind: str, body: str) -> Written:
         """
@@ -120,11 +120,14 @@ class Journal:
                 "UPDATE lanes SET user_id = ?, state = ?, identify_position = ? WHERE lane_id = ?",
                 (user_id, state.value, written.position, lane.lane_id),
             )
+            seal_identity(connection, lane.lane_id)
             return Identified(written, lane.session_id, step is Step.RENEW)
 
         identified = self.store.run(claim, vital=True)
+        self.store.reached(identified.written.position)
         if identified.renewed:
             self.store.checkpoint()  # as at a reset: of who left, nothing but their queue stays on the disk
+            self.store.drop_damaged()
         return identified
 
     def bookmark(self, offer_id: str, business_id: str | None, location_ids: list[str], saved: bool) -> Written:
@@ -144,7 +147,9 @@ class Journal:
             )
             return written
 
-        return self.fitting(write)
+        written = self.fitting(write)
+        self.store.reached(written.position)
+        return written
 
     def reset(self) -> str:
         """
@@ -153,11 +158,11 @@ class Journal:
         Atomic. What the person wrote stays queued under their identity; cached
         reads, search terms and the profile are gone, also from the WAL.
         """
-        session_id = self.store.run(
-            lambda connection: self.renew(connection, _current(connection)).session_id, vital=True
-        )
+        lane = self.store.run(lambda connection: self.renew(connection, _current(connection)), vital=True)
+        self.store.reached(lane.last_position)
         self.store.checkpoint()
-        return session_id
+        self.store.drop_damaged()
+        return lane.session_id
 
     def forget(self) -> tuple[Written, str]:
         """
@@ -172,7 +177,7 @@ class Journal:
             Where the erasure was written, and the new session's id.
         """
 
-        def erase(connection: Connection) -> tuple[Written, str]:
+        def erase(connection: Connection) -> tuple[Written, LaneRow]:
             lane = _current(connection)
             token = None
             lane_ids = [lane.lane_id]
@@ -187,11 +192,13 @@ class Journal:
             written = self.put(connection, lane.lane_id, "forget", body)
             if lane.user_id is not None:
                 connection.exec_driver_sql("DELETE FROM tokens WHERE user_id = ?", (lane.user_id,))
-            return written, self.renew(connection, lane).session_id
+            return written, self.renew(connection, lane)
 
-        result = self.store.run(erase, vital=True)
+        written, opened = self.store.run(erase, vital=True)
+        self.store.reached(opened.last_position)
         self.store.checkpoint()
-        return result
+        self.store.drop_damaged()
+        return written, opened.session_id
 
     def profile(self) -> dict[str, object]:
         """Return the flat profile as this device last knew it, unsent writes included."""
@@ -250,9 +257,11 @@ class Journal:
             ((lane.lane_id + 1) << LANE_SHIFT,),
         )
         empty = newest is None or newest >> LANE_SHIFT != lane.lane_id
+        # Its last number is in its row from here on: whatever happens to its entries, none is used twice.
         connection.exec_driver_sql(
-            "UPDATE lanes SET sealed_at = ?, profile = NULL, session_token = NULL WHERE lane_id = ?",
-            (now, lane.lane_id),
+            "UPDATE lanes SET sealed_at = ?, profile = NULL, session_token = NULL,"
+            " last_position = max(last_position, ?) WHERE lane_id = ?",
+            (now, 0 if empty else newest, lane.lane_id),
         )
         for table in ("cache", "bookmarks"):
             connection.exec_driver_sql(f"DELETE FROM {table} WHERE lane_id = ?", (lane.lane_id,))
@@ -268,6 +277,7 @@ class Journal:
         connection.exec_driver_sql(
             "UPDATE lanes SET last_position = ?, acked_position = ? WHERE lane_id = ?", (base, base, inserted)
         )
+        seal_identity(connection, inserted)
         connection.exec_driver_sql("UPDATE device SET current_lane = ?", (inserted,))
         return _current(connection)
 
@@ -312,9 +322,16 @@ class Journal:
 
 def _current(connection: Connection) -> LaneRow:
     found = rows(connection, _CURRENT)
-    if not found:
-        raise JournalUnavailable("the journal names no current session; move its folder aside")
-    return LaneRow(*found[0])
+    lane = LaneRow(*found[0]) if found else None
+    if lane is None or lane.sealed_at is not None or not lane.is_intact():
+        raise JournalCorrupt("the journal names no current session; open it again to have it recovered")
+    return lane
+
+
+def seal_identity(connection: Connection, lane_id: int) -> None:
+    """Within a transaction: bind the lane to the session and user that were just written to its row."""
+    found = rows(connection, "SELECT lane_id, session_id, user_id FROM lanes WHERE lane_id = ?", (lane_id,))
+    connection.exec_driver_sql("UPDATE lanes SET digest = ? WHERE lane_id = ?", (lane_digest(*found[0]), lane_id))
 
 
 def _has_token(connection: Connection, user_id: str) -> bool:
@@ -395,6 +412,7 @@ def mark_drained(connection: Connection, lane_id: int) -> None:
         connection, "SELECT 1 FROM dead_letters WHERE position BETWEEN ? AND ? LIMIT 1", (low, low + SEQ_MASK)
     ):
         connection.exec_driver_sql("UPDATE lanes SET user_id = NULL WHERE lane_id = ?", (lane_id,))
+        seal_identity(connection, lane_id)
         connection.exec_driver_sql("DELETE FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
     if user_id is not None:
         connection.exec_driver_sql(

@@ -56,11 +56,11 @@ class Marks:
                 self._ends[lane_id] = max(place, self._ends.get(lane_id, 0))
         found: list[str | None] = []
         for lane_id in sorted(self._ends):
-            head, parked = rows(connection, _FIRST, (lane_id,))[0]
-            if head is None or head > self._ends[lane_id]:
-                del self._ends[lane_id]
+            lane = rows(connection, _FIRST, (lane_id,))
+            if not lane or lane[0][0] is None or lane[0][0] > self._ends[lane_id]:
+                del self._ends[lane_id]  # delivered, or lost with a damaged journal
                 continue
-            found.append(parked)
-            if parked is None:
+            found.append(lane[0][1])
+            if lane[0][1] is None:
                 break
         return found

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from .._support.ids import new_id, new_secret
+from ..errors import JournalCorrupt
 from ..protocol.canonical import encode
 from .engine import rows, scalar
-from .journal import LANE_COLUMNS, Journal, mark_drained, note_moved, retried_in
+from .entries import Written
+from .journal import LANE_COLUMNS, mark_drained, note_moved, retried_in, seal_identity
 from .records import EntryRow, LaneRow, digest_of
 from .tables import LANE_SHIFT, SEQ_MASK
 
@@ -31,7 +34,15 @@ class _Held:
     dead_letters: list[EntryRow]
 
 
-def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: int) -> bool:
+class Puts(Protocol):
+    """Whoever puts an entry at the end of a lane, within a transaction."""
+
+    def put(self, connection: Connection, lane_id: int, kind: str, body: str, /) -> Written:
+        """Write it; return where it is."""
+        ...
+
+
+def go_on(journal: Puts, connection: Connection, lane_ids: list[int], now: int) -> bool:
     """
     Go on with lanes that the platform says are another device's.
 
@@ -56,21 +67,35 @@ def go_on(journal: Journal, connection: Connection, lane_ids: list[int], now: in
     return is_copy
 
 
-def move(journal: Journal, connection: Connection, lane_id: int, now: int) -> None:
+def move(
+    journal: Puts, connection: Connection, lane_id: int, now: int, *, is_identify_lost: bool = False
+) -> None:
     """
     Let a new lane take the place of one: its identity first, then what it holds.
 
     The identity is an entry of its own, at the time of the first one that
     follows: at the present, it would pull the entries after it along in time.
+
+    Args:
+        is_identify_lost: The lane's identify was queued, and is no more: the new
+            lane says it again, with proof if there is a token for it.
+
+    Raises:
+        JournalCorrupt: The lane's row is not what was written. Nobody knows whose it is.
     """
     lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
+    if not lane.is_intact():
+        raise JournalCorrupt("a lane is not what was written; call again, it is recovered")
     held = _held(connection, lane_id)
     is_current = scalar(connection, "SELECT current_lane FROM device") == lane_id
     if not (held.entries or held.dead_letters or is_current):
         mark_drained(connection, lane_id)
         return
     new_lane = _open(connection, lane_id, now)
-    opening = _opening(journal, connection, lane, new_lane, held.entries)
+    wants_proof = lane.state == "verified" or (is_identify_lost and _has_token(connection, lane.user_id))
+    opening = None
+    if lane.is_claimed or is_identify_lost:
+        opening = _opening(journal, connection, lane, new_lane, held.entries, wants_proof)
     moved = _renumber(connection, held, (new_lane << LANE_SHIFT) + (1 if opening is None else 2))
     identifies = [moved[entry.position] for entry in held.entries if entry.kind == "identify"]
     last = max([new_lane << LANE_SHIFT, opening or 0, *moved.values()])
@@ -132,19 +157,27 @@ def _open(connection: Connection, lane_id: int, now: int) -> int:
     connection.exec_driver_sql(
         "UPDATE lanes SET last_position = ?, acked_position = ? WHERE lane_id = ?", (base, base, new_lane)
     )
+    seal_identity(connection, new_lane)
     return int(new_lane)
 
 
+def _has_token(connection: Connection, user_id: str | None) -> bool:
+    return scalar(connection, "SELECT 1 FROM tokens WHERE user_id = ?", (user_id,)) is not None
+
+
 def _opening(
-    journal: Journal, connection: Connection, lane: LaneRow, new_lane: int, entries: list[EntryRow]
+    journal: Puts,
+    connection: Connection,
+    lane: LaneRow,
+    new_lane: int,
+    entries: list[EntryRow],
+    wants_proof: bool,
 ) -> int | None:
     """Write the identity that the platform has taken before, unless the first entry says it; return its key."""
-    if not lane.is_claimed:
-        return None
     first = entries[0] if entries else None
-    if first is not None and first.kind in _OPENING and (lane.state != "verified" or _asks_for_proof(first)):
+    if first is not None and first.kind in _OPENING and (not wants_proof or _asks_for_proof(first)):
         return None
-    body = encode({"user_id": lane.user_id, "verify": lane.state == "verified"})
+    body = encode({"user_id": lane.user_id, "verify": wants_proof})
     position = journal.put(connection, new_lane, "identify", body).position
     if first is not None:
         found = rows(connection, "SELECT id FROM entries WHERE position = ?", (position,))
@@ -154,7 +187,9 @@ def _opening(
                 first.made_at,
                 first.boot_id,
                 first.since_boot_ms,
-                digest_of(position, found[0][0], "identify", first.made_at, body),
+                digest_of(
+                    position, found[0][0], "identify", (first.made_at, first.boot_id, first.since_boot_ms), body
+                ),
                 position,
             ),
         )
@@ -174,7 +209,8 @@ def _renumber(connection: Connection, held: _Held, first: int) -> dict[int, int]
         for entry in found:
             new = moved[entry.position]
             # One that is damaged stays so: a digest of what it is now would hide it.
-            digest = digest_of(new, entry.id, entry.kind, entry.made_at, entry.body)
+            made = (entry.made_at, entry.boot_id, entry.since_boot_ms)
+            digest = digest_of(new, entry.id, entry.kind, made, entry.body)
             connection.exec_driver_sql(
                 f"UPDATE {table} SET position = ?, digest = ? WHERE position = ?",
                 (new, digest if entry.is_intact() else entry.digest, entry.position),

@@ -17,16 +17,17 @@ from sqlalchemy import Connection
 from .._core.identity import AudienceState, Event, transition
 from .._core.profiles import change_of, fold
 from .._support.ids import new_id
-from ..errors import JournalFull
+from ..errors import JournalCorrupt, JournalFull
 from . import moves
 from .engine import rows, scalar
 from .journal import LANE_COLUMNS, Journal, mark_drained, retried_in
 from .moves import ENTRY_COLUMNS
 from .parts import in_parts
-from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded
+from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded, row_digest
 from .tables import LANE_SHIFT, SEQ_MASK
 
 _LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
+_DAMAGED = "the journal holds something else than what was written; call again, it is recovered"
 MAX_LANES = 200
 # What a request holds beside the bodies: for each entry its numbers and its id, for each lane its ids and token.
 ENTRY_BYTES = 256
@@ -112,6 +113,8 @@ class Outbox:
             size = 0
             for row in rows(connection, _BATCH, (json.dumps(sorted(skipped)), max_entries)):
                 entry = EntryRow(*row)
+                if not entry.is_intact():
+                    raise JournalCorrupt(_DAMAGED)
                 size += len(entry.body.encode()) + ENTRY_BYTES + (0 if entry.lane_id in picked else LANE_BYTES)
                 if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == max_lanes)):
                     break
@@ -131,6 +134,8 @@ class Outbox:
 
     def _lane_batch(self, connection: Connection, lane_id: int, found: list[EntryRow]) -> LaneBatch:
         lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
+        if not lane.is_intact():
+            raise JournalCorrupt(_DAMAGED)
         token = None
         may_be_asked = lane.is_claimed and lane.state == "verified"
         if lane.user_id is not None and (may_be_asked or any(entry.kind == "identify" for entry in found)):
@@ -395,17 +400,20 @@ class Outbox:
 
     def lmg_session(self, lane_id: int) -> LmgSession | None:
         """Return the lane's session in the LMG dialect, or None."""
-        found = self._store.read(f"SELECT {_LMG_COLUMNS} FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
-        return LmgSession(*found[0]) if found else None
+        found = self._store.read(f"SELECT {_LMG_COLUMNS}, digest FROM lmg_sessions WHERE lane_id = ?", (lane_id,))
+        if not found or found[0][6] != row_digest(*found[0][:4]):
+            return None  # a damaged row might be the session of another lane
+        return LmgSession(*found[0][:6])
 
     def keep_lmg_session(self, session: LmgSession) -> None:
         """Keep a lane's session of the LMG dialect. Atomic: it, and the token that reads of an open lane use."""
 
         def keep(connection: Connection) -> None:
             connection.exec_driver_sql(
-                f"INSERT INTO lmg_sessions ({_LMG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (lane_id) DO UPDATE"
+                f"INSERT INTO lmg_sessions ({_LMG_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (lane_id) DO UPDATE"
                 " SET session_id = excluded.session_id, token = excluded.token, claim = excluded.claim,"
-                " ingestion_url = excluded.ingestion_url, token_at = excluded.token_at",
+                " ingestion_url = excluded.ingestion_url, token_at = excluded.token_at, digest = excluded.digest",
                 (
                     session.lane_id,
                     session.session_id,
@@ -413,6 +421,7 @@ class Outbox:
                     session.ingestion_url,
                     session.claim,
                     session.token_at,
+                    row_digest(session.lane_id, session.session_id, session.token, session.ingestion_url),
                 ),
             )
             connection.exec_driver_sql(
@@ -490,9 +499,9 @@ class Outbox:
         self._store.run(
             lambda connection: (
                 connection.exec_driver_sql(
-                    "INSERT INTO boots (boot_id, booted_at) VALUES (?, ?)"
+                    "INSERT INTO boots (boot_id, booted_at, digest) VALUES (?, ?, ?)"
                     " ON CONFLICT (boot_id) DO NOTHING",
-                    (boot_id, booted_at),
+                    (boot_id, booted_at, row_digest(boot_id, booted_at)),
                 ).rowcount
             ),
             single=True,
@@ -505,7 +514,8 @@ class Outbox:
 
     def boots(self) -> dict[str, int]:
         """Return when each known boot began, in milliseconds since 1970 UTC, by boot id."""
-        return {row[0]: row[1] for row in self._store.read("SELECT boot_id, booted_at FROM boots")}
+        found = self._store.read("SELECT boot_id, booted_at, digest FROM boots")
+        return {row[0]: row[1] for row in found if row[2] == row_digest(row[0], row[1])}
 
     def saved_sync(self) -> SavedSync:
         """Return what the sync remembered."""

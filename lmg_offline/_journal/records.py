@@ -50,6 +50,11 @@ class LaneRow:
     tried_position: int | None
     tried_from: str | None
     sent_position: int
+    digest: bytes = field(repr=False)
+
+    def is_intact(self) -> bool:
+        """Say whether session and user are those that were written."""
+        return self.digest == lane_digest(self.lane_id, self.session_id, self.user_id)
 
     @property
     def identify_pending(self) -> bool:
@@ -101,7 +106,8 @@ class EntryRow:
 
     def is_intact(self) -> bool:
         """Say whether the row is what was written."""
-        return self.digest == digest_of(self.position, self.id, self.kind, self.made_at, self.body)
+        made = (self.made_at, self.boot_id, self.since_boot_ms)
+        return self.digest == digest_of(self.position, self.id, self.kind, made, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +200,51 @@ class Recorded:
     refused: tuple[str, ...] = ()
 
 
-def digest_of(position: int, entry_id: str, kind: str, made_at: int, body: str) -> bytes:
-    """Return eight bytes that bind an entry to its place, so that a flipped bit is seen before sending."""
-    text = f"{position}|{entry_id}|{kind}|{made_at}|{body}"
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest()
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """
+    What was made of a damaged journal.
+
+    Attributes:
+        at: When, in wall milliseconds.
+
+        recovered: Entries and dead letters that are in the new one.
+
+        lost: Accepted entries that are not: the ledger names each.
+
+        folder: Name of the folder beside the journal that holds the damaged files.
+
+        told: The app has heard of it.
+    """
+
+    recovery_id: int
+    at: int
+    recovered: int
+    lost: int
+    folder: str
+    told: int
+
+
+def digest_of(position: int, entry_id: str, kind: str, made: tuple[int, str, int], body: str) -> bytes:
+    """
+    Return eight bytes that bind an entry to its place, so that a flipped bit is seen before sending.
+
+    Args:
+        made: Wall time, boot id and time since boot: they decide which of two values is the newer one.
+    """
+    return row_digest(position, entry_id, kind, *made, body)
+
+
+def old_digest_of(position: int, entry_id: str, kind: str, made_at: int, body: str) -> bytes:
+    """Return what journals before version 3 kept beside an entry: nothing of its boot."""
+    return row_digest(position, entry_id, kind, made_at, body)
+
+
+def lane_digest(lane_id: int, session_id: str, user_id: str | None) -> bytes:
+    """Return eight bytes that bind a lane to its session and its user."""
+    return row_digest(lane_id, session_id, *(() if user_id is None else (user_id,)))
+
+
+def row_digest(*values: object) -> bytes:
+    """Return eight bytes of a row's values, the free text last."""
+    return hashlib.blake2b("|".join(map(str, values)).encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -58,7 +58,10 @@ class Redemptions:
                 raise RedemptionPending(queued.text)
             return self._journal.put(connection, lane_id, "redeem", body, fitting=True)
 
-        return self._journal.fitting(write)
+        written = self._journal.fitting(write)
+        if written is not None:
+            self._journal.store.reached(written.position)
+        return written
 
     def queued(self, offer_id: str) -> Written | None:
         """Return the current person's queued redemption of the offer, or None."""

@@ -9,6 +9,12 @@ After an I/O error at a commit its frames may lie in the log whole, and would
 come back to life at the next recovery: they are written over before anything
 else is, and the file is opened anew.
 
+A damaged journal is recovered where it is met, at the opening or in a call, and
+the call is made again. The new journal is another file of the same name: before
+each use every process looks whether the file it has open is the one at the path,
+and opens that one if it is not. SQLite leaves the log of a file alone whose name
+another has now, so the old one can be let go of at any time.
+
 Source: sqlite.org/wal.html, "the WAL-reset bug", howtocorrupt.html, and
 lang_transaction.html, "Response To Errors Within A Transaction".
 """
@@ -16,6 +22,7 @@ lang_transaction.html, "Response To Errors Within A Transaction".
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -32,7 +39,8 @@ from .._support.clock import Clock
 from .._support.filelock import FileLock
 from .._support.log import log
 from ..errors import ClientClosed, JournalCorrupt, JournalFull, JournalLocked, JournalUnavailable
-from . import location, migrations
+from . import aside, location, migrations
+from .aside import Aside
 from .ballast import FILE_NAME as BALLAST_NAME
 from .commits import GroupCommit, run_alone
 from .disk import Disk
@@ -49,18 +57,28 @@ from .engine import (
     open_writer,
     rows,
     scalar,
+    shown_cause,
 )
+from .mark import FILE_NAME as MARK_NAME
+from .mark import Mark
+from .records import Recovery
+from .tables import LANE_SHIFT
 from .upkeep import upkeep
 
 T = TypeVar("T")
+# Which file it is: its device and its number there.
+_File = tuple[int, int]
 
 FILE_NAME = "journal.db"
 LEASE_NAME = "lease.db"
 LOCK_NAME = "journal.lock"
 LOCK_TIMEOUT_S = 10.0
+# A journal that is damaged again right after it was recovered is not recovered for ever.
+MOST_RECOVERIES = 2
 # Every name that this package opens in the folder, SQLite's own beside them.
 FILES = (
     LOCK_NAME,
+    MARK_NAME,
     *(FILE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal", ".new")),
     *(LEASE_NAME + suffix for suffix in ("", "-journal")),
     *(BALLAST_NAME + suffix for suffix in ("", ".new")),
@@ -91,6 +109,13 @@ class Store:
         self._closed = False
         self._writer: Connection | None = None
         self._reader: Connection | None = None
+        self._reader_file: _File | None = None
+        self._file: _File | None = None  # the journal's file as it was opened last; another of its name is another journal
+        self._openings = 0
+        self._mark = Mark(folder)
+        self._listeners: list[Callable[[Recovery], None]] = []
+        self._has_news = False
+        self.recovery: Recovery | None = None
         self._start()
 
     @classmethod
@@ -137,27 +162,30 @@ class Store:
 
         Args:
             work: Called with the connection, maybe on another thread, and once
-                more when a full disk has kept it from being committed.
+                more when a full disk or a damaged journal has kept it from being committed.
 
             single: It changes the database by one statement at most.
 
             vital: Not to be turned away by a full disk as long as there is ballast.
         """
 
-        seen = self._disk.reliefs
-        try:
-            result = self._run_once(work, single)
-        except JournalFull as error:
-            alone = partial(self._run_alone, work) if vital else None
-            result = self._disk.with_relief(lambda: self._run_once(work, single), alone, error, seen)
+        result = self._healed(lambda: self._run(work, single, vital))
         self._wrote()
         return result
+
+    def _run(self, work: Callable[[Connection], T], single: bool, vital: bool) -> T:
+        seen = self._disk.reliefs
+        try:
+            return self._run_once(work, single)
+        except JournalFull as error:
+            alone = partial(self._run_alone, work) if vital else None
+            return self._disk.with_relief(lambda: self._run_once(work, single), alone, error, seen)
 
     def _run_once(self, work: Callable[[Connection], T], single: bool) -> T:
         try:
             return self._commits.run(work, single=single)
         except DATABASE_ERRORS as error:
-            raise journal_error(self.path, error) from error
+            raise journal_error(self.path, error) from shown_cause(error)
 
     def _run_alone(self, work: Callable[[Connection], T]) -> T:
         """Run a vital work on a full disk: with the ballast's room, and in a transaction without the others."""
@@ -182,11 +210,17 @@ class Store:
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one query on the reading connection and return every row."""
+        return self._healed(lambda: self._read(sql, parameters))
+
+    def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with mapped(self.path), self._reader_lock:
             return rows(self._reading(), sql, parameters)
 
     def read_with(self, work: Callable[[Connection], T]) -> T:
-        """Run several queries that see one state of the journal."""
+        """Run several queries that see one state of the journal; once more when it was damaged."""
+        return self._healed(lambda: self._read_with(work))
+
+    def _read_with(self, work: Callable[[Connection], T]) -> T:
         with mapped(self.path), self._reader_lock:
             connection = self._reading()
             driver = driver_connection(connection)
@@ -199,8 +233,69 @@ class Store:
 
     def version(self) -> int:
         """Return a number that changes when any connection has written, this process's writer included."""
-        with mapped(self.path), self._reader_lock:
-            return int(scalar(self._reading(), "PRAGMA data_version"))
+        return int(self.read("PRAGMA data_version")[0][0])
+
+    def reached(self, position: int) -> None:
+        """Note beside the journal that this entry of the current lane is committed; see `mark.py`."""
+        self._mark.write(position)
+
+    def drop_damaged(self) -> int:
+        """Remove what damaged journals have left: it holds what people wrote. Return how many there were."""
+        return aside.drop(self.folder)
+
+    def on_recovery(self, listener: Callable[[Recovery], None]) -> Callable[[], None]:
+        """
+        Call `listener` when this process or another has recovered the journal, on the thread that finds out.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    def note_told(self, recovery_id: int) -> None:
+        """The app has heard of this recovery: it is not told at the next opening again."""
+        self.run(
+            lambda connection: connection.exec_driver_sql(
+                "UPDATE recoveries SET told = 1 WHERE recovery_id = ? AND told = 0", (recovery_id,)
+            ).rowcount,
+            single=True,
+            vital=True,
+        )
+
+    def _healed(self, attempt: Callable[[], T]) -> T:
+        """Make an attempt, and where the journal turns out to be damaged once more when it is recovered."""
+        for left in range(MOST_RECOVERIES, -1, -1):
+            seen = self._openings
+            try:
+                result = attempt()
+                break
+            except JournalCorrupt:
+                if not left:
+                    raise
+            self._heal(seen)
+        if self._has_news:
+            self._tell()
+        return result
+
+    def _heal(self, seen: int) -> None:
+        """Recover the journal that was found damaged after the opening of this number, unless somebody has."""
+        with mapped(self.path), self._reader_lock, self._use:
+            self._check_open()
+            self._take_lock()
+            try:
+                if self._openings == seen:
+                    self._close_reader()
+                    self._set_aside()
+                    self._attach()
+            finally:
+                self._lock.release()
+
+    def _tell(self) -> None:
+        self._has_news = False
+        if self.recovery is not None:
+            for listener in list(self._listeners):
+                listener(self.recovery)
 
     @property
     def writes(self) -> int:
@@ -301,18 +396,138 @@ class Store:
             self._lock.close()
             raise JournalLocked(f"another process holds the journal {self.path}; call again")
         try:
-            if not location.check_file(self.path):
-                migrations.create(self.path, self.clock)
-            elif self.path.stat().st_size == 0:
-                raise JournalCorrupt(f"{self.path} is empty: it was damaged; move it aside")
-            with mapped(self.path), engine_for(self.path).connect() as probe:
-                migrations.upgrade(probe, self.path, self.clock)
-                self._open_writer()
+            self._attach()
             self._disk.refill()
         except BaseException:
+            self._disconnect()
             self._lock.close()
             raise
         self._lock.release()
+
+    def _attach(self) -> None:
+        """
+        Open the journal at the path: a new one, the one that is there, or what is recovered from a damaged one.
+
+        Called with the file lock held.
+        """
+        from .recovery import recover  # it is built on what is built on the store
+
+        set_aside = Aside(self.path)
+        for _ in range(MOST_RECOVERIES):
+            self._close_writer()  # readers see for themselves that the file is another one
+            set_aside.move()
+            if not location.check_file(self.path):
+                if set_aside.unfinished() is None and not self._has_leftovers():
+                    self._mark.remove()
+                    migrations.create(self.path, self.clock)
+                else:
+                    if set_aside.unfinished() is None:
+                        self._set_aside()
+                    recover(self.path, set_aside, self._mark, self.clock)
+            else:
+                set_aside.finish()
+            try:
+                self._open_sound()
+                return
+            except JournalCorrupt as error:
+                log.warning("the journal is damaged", extra={"error": type(error).__name__})
+        raise JournalCorrupt(f"the journal {self.path} was recovered and is damaged again; see what its disk does")
+
+    def _has_leftovers(self) -> bool:
+        """Whether a log lies there without its journal: it must never be taken for a new one's."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        return wal.exists() and wal.stat().st_size > 0
+
+    def _open_sound(self) -> None:
+        """
+        Open the journal that is there, if it is sound; else set it aside before the look at it is closed.
+
+        Closing moves what the log holds into the file: a damaged one is kept as it was found.
+        """
+        probe: Connection | None = None
+        try:
+            with mapped(self.path):
+                if self.path.stat().st_size == 0:
+                    raise JournalCorrupt(f"{self.path} is empty: it was damaged")
+                probe = engine_for(self.path).connect()
+                migrations.upgrade(probe, self.path)
+                self._check_reached(probe)
+                before, self.recovery = self.recovery, last_recovery(probe)
+                self._open_writer()
+        except JournalCorrupt:
+            self._set_aside()
+            raise
+        finally:
+            if probe is not None:
+                probe.close()
+        is_new = self.recovery is not None and (before is None or before.recovery_id != self.recovery.recovery_id)
+        self._has_news = is_new and self._openings > 0
+        self._file = _file_at(self.path)
+        self._openings += 1
+
+    def _check_reached(self, probe: Connection) -> None:
+        """See that the journal knows of what was committed to it."""
+        reached = self._mark.read()
+        if reached is None:
+            return
+        last = scalar(
+            probe,
+            "SELECT max(l.last_position, coalesce((SELECT e.position FROM entries e"
+            " WHERE e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0))"
+            " FROM lanes l WHERE l.lane_id = ?",
+            (reached >> LANE_SHIFT,),
+        )
+        if last is None or last < reached:
+            raise JournalCorrupt(f"the journal {self.path} has lost what was committed to it")
+
+    def _set_aside(self) -> None:
+        """Move the journal's files aside, all of them. Called with the file lock held."""
+        set_aside = Aside(self.path)
+        if sys.platform == "win32":
+            self._close_writer()  # an open file can't be moved there
+        set_aside.begin(self.clock.wall_ms())
+        set_aside.move()
+
+    def _take_lock(self) -> None:
+        """
+        Take the file lock, and see that the journal that is open is the one at the path. Called with _use held.
+
+        Raises:
+            JournalLocked: Another process holds it for long.
+
+            JournalUnavailable: The folder, or the journal in it, was removed.
+        """
+        self._lock_file()
+        try:
+            if _file_at(self.path) != self._file:
+                self._follow()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _lock_file(self) -> None:
+        if not self._lock.acquire(LOCK_TIMEOUT_S):
+            raise JournalLocked(f"another process holds the journal {self.path}; call again")
+
+    def _follow(self) -> None:
+        """Open the journal that is at the path now: another process has recovered it, or somebody put one there."""
+        if not self._lock.is_current():
+            try:
+                lock = FileLock(self.folder / LOCK_NAME)
+            except OSError as error:
+                raise self._removed() from error
+            self._lock.close()
+            self._lock = lock
+            self._lock_file()
+        set_aside = Aside(self.path)
+        if _file_at(self.path) is None and not set_aside.is_begun():
+            raise self._removed()
+        self._attach()
+
+    def _removed(self) -> JournalUnavailable:
+        return JournalUnavailable(
+            f"the journal {self.path} was removed while it was in use; put its folder back, or open the client anew"
+        )
 
     def _strengthen(self) -> None:
         """A second client of this process asked for more: from here on both survive power loss."""
@@ -346,18 +561,38 @@ class Store:
                 self._disconnect()
                 self._lock.release()
             self._lock.close()
+            self._mark.close()
 
     def _disconnect(self) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
-        self._reader = self._writer = None
+        self._close_reader()
+        self._close_writer()
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        _close(reader)
+
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        _close(writer)
 
     def _reading(self) -> Connection:
-        """Return the reading connection, opened anew after a fork or an interrupt. Called with _reader_lock held."""
+        """
+        Return the reading connection, opened anew after a fork, an interrupt or a recovery.
+
+        Called with _reader_lock held. It is opened under the file lock: the
+        file and the log that SQLite opens by their names must belong together.
+        """
         self._check_open()
-        if self._reader is None or self._reader.invalidated:
-            self._reader = open_reader(engine_for(self.path))
+        if self._reader is None or self._reader.invalidated or _file_at(self.path) != self._reader_file:
+            with self._use:
+                self._take_lock()
+                try:
+                    self._close_reader()
+                    self._reader = open_reader(engine_for(self.path))
+                    self._reader_file = self._file
+                    scalar(self._reader, "SELECT 1 FROM device")
+                finally:
+                    self._lock.release()
         return self._reader
 
     def _writing(self) -> Connection:
@@ -379,8 +614,7 @@ class Store:
     def _under_lock(self, work: Callable[[Connection], object]) -> None:
         with self._use:
             self._check_open()
-            if not self._lock.acquire(LOCK_TIMEOUT_S):
-                raise JournalLocked(f"another process holds the journal {self.path}; call again")
+            self._take_lock()
             try:
                 if self._in_doubt:
                     self._write_over()
@@ -457,6 +691,32 @@ class Store:
         self._fresh_locks()
         self._durable_writes = self._writes  # what was written before is the parent's to make durable
         self._lock.abandon()
+
+
+def _close(connection: Connection | None) -> None:
+    """Close a connection to a file that may be damaged, or be another journal's by now."""
+    if connection is not None:
+        try:
+            connection.close()
+        except DATABASE_ERRORS as error:
+            log.debug("connection not closed", extra={"error": type(error).__name__})
+
+
+def _file_at(path: Path) -> _File | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def last_recovery(connection: Connection) -> Recovery | None:
+    """Return the last one of the journal's life, or None."""
+    found = rows(
+        connection,
+        "SELECT recovery_id, at, recovered, lost, folder, told FROM recoveries ORDER BY recovery_id DESC LIMIT 1",
+    )
+    return Recovery(*found[0]) if found else None
 
 
 def _before_fork() -> None:

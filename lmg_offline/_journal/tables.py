@@ -78,6 +78,8 @@ lanes = Table(
     Column("tried_from", Text),
     # Entries up to here may have been on the wire, under this number or an older one: they are never merged.
     Column("sent_position", Integer, nullable=False, server_default=text("0")),
+    # Of whose session it is, so that a flipped bit gives nobody's entries to another.
+    Column("digest", LargeBinary),
     CheckConstraint("acked_position <= last_position OR last_position = lane_id << 32", name="acked_in_lane"),
     CheckConstraint("(parked_at IS NULL) = (parked_code IS NULL)", name="parked_has_a_code"),
     sqlite_autoincrement=True,
@@ -97,6 +99,7 @@ lmg_sessions = Table(
     Column("ingestion_url", Text, nullable=False),
     Column("claim", Text, CheckConstraint("claim IN ('anonymous', 'identified', 'verified')"), nullable=False),
     Column("token_at", Integer, nullable=False),
+    Column("digest", LargeBinary),
 )
 
 
@@ -160,6 +163,7 @@ boots = Table(
     metadata,
     Column("boot_id", Text, primary_key=True),
     Column("booted_at", Integer, nullable=False),
+    Column("digest", LargeBinary),
 )
 
 sync_state = Table(
@@ -200,6 +204,19 @@ bookmarks = Table(
     Column("saved", Integer, CheckConstraint("saved IN (0, 1)"), nullable=False),
     Column("position", Integer, nullable=False),
     PrimaryKeyConstraint("lane_id", "offer_id"),
+)
+
+# What was made of damaged journals: this one is what was recovered from the last of them.
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("recovery_id", Integer, primary_key=True),
+    Column("at", Integer, nullable=False),
+    Column("recovered", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("told", Integer, CheckConstraint("told IN (0, 1)"), nullable=False),
+    sqlite_autoincrement=True,
 )
 
 search_terms = Table(

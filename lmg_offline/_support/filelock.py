@@ -53,6 +53,14 @@ class FileLock:
         else:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
+    def is_current(self) -> bool:
+        """Say whether the file at its path is the one that is locked, and not another, or none."""
+        try:
+            found, own = self._path.stat(), os.fstat(self._fd)
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
+
     def close(self) -> None:
         """Close the file; the lock goes with it."""
         os.close(self._fd)

@@ -27,6 +27,7 @@ NAMES = frozenset(
         "forked",
         "restored",
         "warning",
+        "journal_recovered",
     }
 )
 
@@ -69,6 +70,11 @@ class Events:
                     self._callbacks[name].remove(callback)
 
         return end
+
+    def is_wanted(self, name: str) -> bool:
+        """Say whether anybody asked for `name`."""
+        with self._lock:
+            return bool(self._callbacks.get(name))
 
     def emit(self, name: str, **details: object) -> None:
         """Call everyone who asked for `name`, on this thread."""

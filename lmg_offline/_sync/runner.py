@@ -95,11 +95,7 @@ class Runner:
         if not batches:
             self._outcomes.tidy()
             return min(skipped.values()) if skipped else None
-        damaged = next((e for batch in batches for e in batch.entries if not e.is_intact()), None)
-        if damaged is not None:
-            message = "the entry's bytes in the journal are not what was written"
-            self._outcomes.set_aside(damaged, "damaged", message)
-        elif progress.dialect is None:
+        if progress.dialect is None:
             self._replay.ask(batches)
         elif not self._may_send(batches[:1] if is_lmg else batches, is_lmg):
             pass  # some of it was merged or forgotten since it was read: look again

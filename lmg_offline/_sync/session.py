@@ -212,6 +212,8 @@ class Session:
             "SELECT state, parked_code, parked_message, acked_position FROM lanes WHERE lane_id = ?",
             (position >> LANE_SHIFT,),
         )
+        if not parked:
+            return IdentifyRejected(receipt, "the journal was damaged, and nothing of this session could be recovered")
         state, code, message, acked = parked[0]
         if code is not None and position > acked:
             return IdentifyRejected(code, message or "")

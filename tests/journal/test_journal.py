@@ -24,7 +24,7 @@ from lmg_offline._journal.engine import APPLICATION_ID
 from lmg_offline._journal.journal import Journal
 from lmg_offline._support.clock import SystemClock
 from lmg_offline._support.filelock import FileLock
-from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError
+from lmg_offline.errors import JournalUnavailable, ValidationError
 from tests.fakes import ManualClock, Rig
 
 
@@ -329,18 +329,6 @@ def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:
     assert 2 == written.position >> 32
     assert journal.current().user_id is None
     journal.close()
-
-
-@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to look like one" * 40])
-def test_a_file_that_is_no_journal_is_refused_untouched(tmp_path: Path, content: bytes) -> None:
-    """An emptied journal is a damaged one, not a new one."""
-    (tmp_path / "j").mkdir()
-    path = tmp_path / "j" / "journal.db"
-    path.write_bytes(content)
-    with pytest.raises(JournalCorrupt):
-        open_journal(tmp_path / "j")
-
-    assert content == path.read_bytes()
 
 
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:

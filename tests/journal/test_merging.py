@@ -121,7 +121,7 @@ def written(story: Story) -> list[EntryRow]:
             wall, up, number = wall + each.after_ms + each.set_ms, max(0, up + each.after_ms), number + 1
             position = (lane_id << LANE_SHIFT) + seq
             body = json.dumps({"profile": each.profile} if each.kind in ("update", "identify") else {})
-            digest = digest_of(position, f"e{position}", each.kind, wall, body)
+            digest = digest_of(position, f"e{position}", each.kind, (wall, f"boot-{boot}", up), body)
             found.append(EntryRow(position, f"e{position}", each.kind, body, wall, f"boot-{boot}", up, digest))
     return found
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import copies, dialect, disk, exits, exits_in_time, folder, kills, network, power, revoked
+from . import (
+    copies,
+    corrupt,
+    dialect,
+    disk,
+    exits,
+    exits_in_time,
+    folder,
+    kills,
+    network,
+    power,
+    revoked,
+    unfinished,
+)
 from .oracle import Report
 from .stage import Stage
 
@@ -44,4 +57,6 @@ ROWS = (
     Row("forks-and-exits", exits.forks_and_exits, 12),
     Row("exits-in-time", exits_in_time.exits_in_time, 6),
     Row("key-revoked", revoked.key_revoked, 1),
+    Row("corrupt", corrupt.corrupt, 12),
+    Row("kill-in-recovery", unfinished.kill_in_recovery, 20),
 )
