@@ -93,6 +93,8 @@ class RedeemingPlatform(MemoryPlatform):
 class StepThread:
     """Does the sync's steps in `wake`, on the caller's thread, until one would wait."""
 
+    is_current = False
+
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
