@@ -26,6 +26,7 @@ from tools.faults.stage import FastClock, QuickClient
 
 JSON = ("Content-Type", "application/json")
 DRAIN_S = 60.0
+NOT_SENT = {"seq": 9, "id": "x", "code": "c", "message": "m"}
 
 
 @pytest.fixture
@@ -111,7 +112,9 @@ def test_where_activity_goes_no_key_goes_along(
 
     assert ["seen"] == [row["name"] for row in Admin(either_platform).get("users/collected/activity")["items"]]
     assert all(each.path.startswith("/ingest/") for each in heard)
-    assert heard or Admin(either_platform).user("collected")["sessions"][0]["device_id"], "with the extension it is replayed"
+    assert heard or Admin(either_platform).user("collected")["sessions"][0]["device_id"], (
+        "with the extension it is replayed"
+    )
     assert [] == [secret for secret in (either_platform.write_key, token, "X-Session-Token") if secret in text]
 
 
@@ -132,7 +135,7 @@ def lying(change: Callable[[dict[str, Any]], None]) -> AnswerAfterForward:
     [
         pytest.param(lambda lane: lane.update(session_id="somebody-else"), id="another session"),
         pytest.param(lambda lane: lane.update(applied_through={"seq": 10**9, "id": "x"}), id="more than was sent"),
-        pytest.param(lambda lane: lane.update(refused=[{"seq": 9, "id": "x", "code": "c", "message": "m"}]), id="what was not sent"),
+        pytest.param(lambda lane: lane.update(refused=[NOT_SENT]), id="what was not sent"),
         pytest.param(lambda lane: lane.update(state="administrator"), id="a state that is none"),
         pytest.param(lambda lane: lane.update(session_token=["x"]), id="a token that is none"),
     ],
@@ -142,7 +145,10 @@ def test_an_answer_about_something_else_is_not_believed(
 ) -> None:
     """Nothing is taken out of the journal, and nobody is verified; the right answer later is."""
     fault = lying(change)
-    with FaultProxy(platform.endpoint, lambda exchange: fault) as proxy, quick(platform, proxy, tmp_path / "j") as client:
+    with (
+        FaultProxy(platform.endpoint, lambda exchange: fault) as proxy,
+        quick(platform, proxy, tmp_path / "j") as client,
+    ):
         client.user.identify("not believed")
         client.user.update({"name": "Kept"})
         tried = proxy.wait_for(4, DRAIN_S)
