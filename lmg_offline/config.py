@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -103,7 +103,7 @@ class Config:
         request_deadline_s: Longest one request may take, in seconds.
     """
 
-    write_key: str
+    write_key: str = field(repr=False)
     endpoint: str
     app_name: str
     data_dir: Path | None

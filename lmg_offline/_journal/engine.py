@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import NullPool
 
 from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, JournalUnavailable
@@ -20,6 +21,11 @@ APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
 # A damaged file can hold texts that are none, in its tables and in what SQLite says of them.
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError)
+
+# SQLAlchemy logs every row it reads at DEBUG, hide_parameters or not, and an app that looks into
+# its own database so would have our people in its log. Under a name of its own, and kept quiet.
+LOGGING_NAME = "lmg_offline"
+logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}").setLevel(logging.WARNING)
 
 # Source for each: sqlite.org/pragma.html.
 _EVERY_CONNECTION = (
@@ -41,6 +47,7 @@ def engine_for(path: Path) -> Engine:
     return create_engine(
         f"sqlite+pysqlite:///{path}",
         hide_parameters=True,
+        logging_name=LOGGING_NAME,
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S, "cached_statements": 256},
@@ -129,6 +136,8 @@ def _is_decode_error(error: BaseException) -> bool:
 
 def journal_error(path: Path, error: BaseException) -> JournalError:
     """Return our error for one of the database's, by its result code and never by its text."""
+    if isinstance(error, StatementError):
+        error.params = None  # it becomes the cause of ours, and would take what was written along
     original = getattr(error, "orig", None) or error
     code = getattr(original, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None

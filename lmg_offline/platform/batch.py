@@ -307,13 +307,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the database held when the batch was loaded."""
+    """What the database held when the batch was loaded. The repr shows no attribute of anybody."""
 
     session_ids: frozenset[str]
     users: frozenset[int]
-    unverified: Mapping[str, Values]
-    verified: Mapping[int, Values]
-    bookmarks: Mapping[tuple[int, str], Bookmark]
+    unverified: Mapping[str, Values] = field(repr=False)
+    verified: Mapping[int, Values] = field(repr=False)
+    bookmarks: Mapping[tuple[int, str], Bookmark] = field(repr=False)
     entry_ids: frozenset[str]
 
     @classmethod

@@ -118,11 +118,14 @@ def load(schema: Schema, value: object, root: str) -> dict[str, Any]:
     Raises:
         ValidationError: All errors together, by dotted name, without any value.
     """
+    faults: Errors = {}
     try:
         loaded: dict[str, Any] = schema.load(value)  # type: ignore[arg-type]
+        return loaded
     except SchemaError as error:
-        raise ValidationError(flatten(error, root)) from None
-    return loaded
+        faults = flatten(error, root)
+    # Only here: marshmallow's error holds what was passed, and would be the context of ours.
+    raise ValidationError(faults)
 
 
 def flatten(error: SchemaError, root: str) -> Errors:

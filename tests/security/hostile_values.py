@@ -137,7 +137,7 @@ class Impostor:
     """An object that says that it is a text."""
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:  # noqa: PLW3201 - what a proxy does
+    def __class__(self) -> type:
         return str
 
 
@@ -220,7 +220,10 @@ ARRIVES: dict[str, tuple[Callable[[], object], object]] = {
     "HTML": (lambda: "<script>alert(1)</script>&lt;&amp;\"'", "<script>alert(1)</script>&lt;&amp;\"'"),
     "JSON": (lambda: '{"a": [1, "\\u0000"]}', '{"a": [1, "\\u0000"]}'),
     "line breaks of every kind": (lambda: "a\r\nb\u2028c\u2029d\x85e\x0bf", "a\r\nb\u2028c\u2029d\x85e\x0bf"),
-    "control characters": (lambda: "".join(map(chr, range(1, 32))) + "\x7f\x9f", "".join(map(chr, range(1, 32))) + "\x7f\x9f"),
+    "control characters": (
+        lambda: "".join(map(chr, range(1, 32))) + "\x7f\x9f",
+        "".join(map(chr, range(1, 32))) + "\x7f\x9f",
+    ),
     "directions": (lambda: "\u202egnp.exe\u202c\u200f", "\u202egnp.exe\u202c\u200f"),
     "beyond the first plane": (lambda: "👩🏽‍🚀𝕏\U0010ffff", "👩🏽‍🚀𝕏\U0010ffff"),
     "characters that are none": (lambda: "\ufffe\uffff\ufeff", "\ufffe\uffff\ufeff"),

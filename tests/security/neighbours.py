@@ -166,5 +166,3 @@ def _selection(kind: Any, depth: int, budget: list[int]) -> str:
         elif depth > 1 and (inner := _selection(named, depth - 1, budget)):
             chosen.append(name + inner)
     return f" {{ {' '.join(chosen)} }}" if chosen else ""
-
-

@@ -59,7 +59,9 @@ def test_every_file_is_the_owners_alone_whatever_the_umask(
         look()
 
     assert {0o700} == {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent, folder.parent.parent)}
-    assert {"journal.db", "journal.db-wal", "journal.db-shm", "journal.lock", "lease.db", "journal.ballast"} <= set(seen)
+    assert {"journal.db", "journal.db-wal", "journal.db-shm", "journal.lock", "lease.db", "journal.ballast"} <= set(
+        seen
+    )
     assert {0o600} == {mode for found in seen.values() for mode in found}
 
 

@@ -33,7 +33,9 @@ from lmg_offline.verification import VerificationKey, sign_user_id
 from tests.platform.kiosk import DAY_MS, Kiosk, Site, ago, identify, lane, position, track, update_of
 from tests.security.neighbours import OPENED
 
-CLAIM = "mutation ($id: String!, $proof: String) { identifySession(externalId: $id, externalIdSignature: $proof) { token } }"
+CLAIM = """mutation ($id: String!, $proof: String) {
+    identifySession(externalId: $id, externalIdSignature: $proof) { token }
+}"""
 TRAITS = "{ getSessionTraits { traits } }"
 SLOW_S = 0.5
 HUNG_AFTER_S = 20.0
@@ -227,13 +229,18 @@ def test_who_merely_claims_a_user_neither_reads_nor_overwrites_nor_erases_what_i
     """The claim is kept apart; docs/security.md says what an operator sees of it."""
     proof = site.token("real")
     real = session_of(site, "real", proof)
-    site.ask(AUTH_PATH, "mutation ($t: String!) { updateSessionTraits(traits: $t) { traits } }", real, t='{"name":"Real"}')
+    site.ask(
+        AUTH_PATH, "mutation ($t: String!) { updateSessionTraits(traits: $t) { traits } }", real, t='{"name":"Real"}'
+    )
     claimant = session_of(site, "real")
     seen = site.ask(AUTH_PATH, TRAITS, claimant)["data"]["getSessionTraits"]["traits"]
-    site.ask(AUTH_PATH, "mutation ($t: String!) { updateSessionTraits(traits: $t) { traits } }", claimant, t='{"name":"M"}')
+    site.ask(
+        AUTH_PATH, "mutation ($t: String!) { updateSessionTraits(traits: $t) { traits } }", claimant, t='{"name":"M"}'
+    )
     erasing = {"user_id": "real", "token": None}
     Kiosk(site, "eraser").one(
-        [identify(1, "real", lane="er"), {**track(2, "x", lane="er"), "kind": "forget", "payload": erasing}], session="er"
+        [identify(1, "real", lane="er"), {**track(2, "x", lane="er"), "kind": "forget", "payload": erasing}],
+        session="er",
     )
 
     assert {} == json.loads(seen)
@@ -266,12 +273,14 @@ def test_a_write_key_that_was_revoked_ends_every_session_of_its_integration(plat
 
 
 def test_a_replay_of_more_than_may_be_is_refused_whole(site: Site) -> None:
-    """501 entries; 501 lanes, which cost as much without entries; a gzip that grows beyond the body's bound; entries beyond 32 KiB."""
+    """501 entries; 501 lanes, which cost as much without them; a gzip that grows beyond the bound; an entry beyond 32 KiB."""
     kiosk = Kiosk(site, "huge")
     many = kiosk.send(lane([track(n, "x", lane="huge") for n in range(1, 502)], session="huge"))
     lanes = kiosk.send(*(lane([], session=f"huge-{n}") for n in range(501)))
     device = {"id": "huge", "secret": "s3cret", "sent_at": 1}
-    bomb = gzip.compress(json.dumps({"query": DOCUMENT, "variables": {"device": device, "lanes": "x" * 40_000_000}}).encode())
+    bomb = gzip.compress(
+        json.dumps({"query": DOCUMENT, "variables": {"device": device, "lanes": "x" * 40_000_000}}).encode()
+    )
     grown = site.http.post(
         AUTH_PATH,
         content=bomb,
@@ -281,7 +290,9 @@ def test_a_replay_of_more_than_may_be_is_refused_whole(site: Site) -> None:
             "Content-Encoding": "gzip",
         },
     )
-    large = kiosk.one([track(1, "x", lane="large") | {"payload": {"name": "x", "properties": {"a": "y" * 40_000}}}], session="large")
+    large = kiosk.one(
+        [track(1, "x", lane="large") | {"payload": {"name": "x", "properties": {"a": "y" * 40_000}}}], session="large"
+    )
 
     assert (400, 400) == (many.status_code, lanes.status_code)
     assert 413 == grown.status_code
@@ -296,7 +307,7 @@ def test_a_replay_of_more_than_may_be_is_refused_whole(site: Site) -> None:
         pytest.param("{ " + "__typename " * 4900 + "}", id="one field again and again"),
         pytest.param("{ " + "__typename @skip(if: false) " * 700 + "}", id="directives"),
         pytest.param("query (" + " ".join(f"$v{n}: Int" for n in range(1200)) + ") { __typename }", id="variables"),
-        pytest.param("{ __schema { types { " + "fields { type { " * 8 + "name" + " } }" * 8 + " } } }", id="introspection"),
+        pytest.param("{ __schema { types { " + "fields { type { " * 8 + "name" + " } }" * 8 + " } } }", id="the schema"),
         pytest.param(
             "{ " + " ".join(f"...f{n}" for n in range(300)) + " } "
             + " ".join(f"fragment f{n} on Query {{ a: __typename }}" for n in range(300)),
@@ -355,7 +366,9 @@ HEAD = "POST /graph/auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r
         pytest.param(HEAD + "Content-Length: 100\r\n\r\n{", b"HTTP/1.1 408", id="half a body"),
         pytest.param(HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{", b"HTTP/1.1 408", id="half a chunk"),
         pytest.param(
-            "PUT /admin/v1/offers/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", b"HTTP/1.1 408", id="half a document"
+            "PUT /admin/v1/offers/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+            b"HTTP/1.1 408",
+            id="half a document",
         ),
     ],
 )
@@ -434,10 +447,20 @@ def test_a_request_that_two_servers_could_read_differently_is_refused(shared_pla
 def test_nothing_that_was_sent_comes_back_in_a_head(site: Site) -> None:
     """Line breaks in an address, however written, end nobody's header; no header of a request is told back."""
     odd = "x%0d%0aX-Injected:%20yes%0d%0a"
-    headers = {"Authorization": f"Bearer {site.keys.admin_key}", "X-LMG-Locale": "marked-locale", "Accept-Language": "marked"}
+    headers = {
+        "Authorization": f"Bearer {site.keys.admin_key}",
+        "X-LMG-Locale": "marked-locale",
+        "Accept-Language": "marked",
+    }
     answers = [
         site.http.get(path, headers=headers)
-        for path in (f"/admin/v1/users/{odd}", f"/admin/v1/offers/{odd}", f"/{odd}", f"/graph/auth/{odd}", f"/ingest/{odd}/i")
+        for path in (
+            f"/admin/v1/users/{odd}",
+            f"/admin/v1/offers/{odd}",
+            f"/{odd}",
+            f"/graph/auth/{odd}",
+            f"/ingest/{odd}/i",
+        )
     ]
 
     assert not any("x-injected" in answer.headers or "marked" in str(answer.headers) for answer in answers)
@@ -478,7 +501,7 @@ def test_a_path_leads_nowhere_but_to_what_it_names(site: Site, path: str) -> Non
     "query",
     ["limit=000001000000", "limit=1001", "limit=0", "limit=-1", "limit=1e2", "limit=%EF%BC%91", "limit=5&limit=9999"]
     + [f"cursor={base64.urlsafe_b64encode(json.dumps(each).encode()).decode()}" for each in (
-        [2**70], [-(2**63) - 1], ["\0"], ["\ud800"], [1, "\ud800", 1], [2**64, "a", 1], [[]], {}, [True], [None], [1.5])]
+        [2**70], [-(2**63) - 1], ["\0"], ["\ud800"], [1, "\ud800", 1], [2**64, "a", 1], [[]], {}, [True], [1.5])]
     + ["cursor=AAAA", "cursor=%00", "cursor=" + "W" * 4000],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["users", "devices", "entries", "offers"])

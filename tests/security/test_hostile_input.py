@@ -84,7 +84,10 @@ def refusal_of(client: Client, call: Callable[[], object]) -> ValidationError:
 
 PLACES: dict[str, tuple[Callable[[Client, Any], object], str]] = {
     "trait": (lambda c, v: c.user.update({"traits": {"t": v}}), "traits.t"),
-    "trait beside good ones": (lambda c, v: c.user.identify("u", profile={"name": "x", "traits": {"t": v}}), "traits.t"),
+    "trait beside good ones": (
+        lambda c, v: c.user.identify("u", profile={"name": "x", "traits": {"t": v}}),
+        "traits.t",
+    ),
     "email": (lambda c, v: c.user.update({"email": v}), "email"),
     "name": (lambda c, v: c.user.update({"name": v}), "name"),
     "birthday": (lambda c, v: c.user.update({"birthday": v}), "birthday"),
@@ -254,8 +257,8 @@ names = words.filter(lambda name: 0 < len(name) and name not in ("email", "name"
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 traits = st.dictionaries(names, st.booleans() | numbers | words | st.lists(words, max_size=4), max_size=6)
 anything: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=12) | st.binary(max_size=4)
-    | st.dates() | st.datetimes() | st.sampled_from([make for make in NEVER.values()][6:20]).map(lambda make: make()),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=12) | st.dates()
+    | st.binary(max_size=4) | st.datetimes() | st.sampled_from(list(NEVER.values())[6:20]).map(lambda make: make()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6) | st.integers(), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip

@@ -62,7 +62,9 @@ def test_a_key_of_one_property_neither_shows_nor_changes_another(
     """With the owner's key of ours and the ids of theirs: nothing of theirs comes back, and every row stays."""
     before = neighbours.rows_of_theirs()
     answer = neighbours.admin(method, filled(path) + QUERY, neighbours.ours.keys.admin_key)
-    shown = neighbours.admin(method, filled(path) + QUERY, neighbours.theirs.keys.admin_key) if method == "GET" else None
+    shown = (
+        neighbours.admin(method, filled(path) + QUERY, neighbours.theirs.keys.admin_key) if method == "GET" else None
+    )
 
     assert answer.status_code < 500
     assert MARK not in answer.text
@@ -161,9 +163,7 @@ def test_without_a_good_write_key_no_operation_is_run(
                 write_key_hash=key_hash(path + document), created_at=1,
             )
         )  # fmt: skip
-        connection.execute(
-            update(tables.integrations).where(tables.integrations.c.name == "gone").values(revoked_at=2)
-        )
+        connection.execute(update(tables.integrations).where(tables.integrations.c.name == "gone").values(revoked_at=2))
     before = neighbours.rows_of_theirs()
     statuses = [
         neighbours.theirs.post(

@@ -140,9 +140,7 @@ def test_nothing_is_left_though_another_process_has_the_journal_open(
 
 
 @pytest.mark.parametrize("durability", ["full", "normal"])
-def test_nothing_is_left_once_a_reader_in_the_way_has_ended(
-    platform: Running, tmp_path: Path, durability: str
-) -> None:
+def test_nothing_is_left_once_a_reader_in_the_way_has_ended(platform: Running, tmp_path: Path, durability: str) -> None:
     """As long as it reads, SQLite must keep what it sees; soon afterwards the log is emptied."""
     Admin(platform).content()
     folder, person = tmp_path / "j", person_of(platform)

@@ -23,7 +23,8 @@ FLUSH_S = 60.0
 
 def say(step: str) -> None:
     """Tell the parent that a step is done, and wait for its word."""
-    print(step, flush=True)
+    sys.stdout.write(step + "\n")
+    sys.stdout.flush()
     sys.stdin.readline()
 
 
@@ -81,7 +82,7 @@ def main(folder: str, durability: str, mode: str) -> None:
         if not client.flush(FLUSH_S):
             raise SystemExit("the queue was not drained")
         if mode == "forget":
-            # Without the extension nobody but a person can see to an erasure: the dead letter says whose until they have.
+            # Without the extension only a person can see to an erasure: a dead letter says whose until they have.
             for letter in client.journal.dead_letters():
                 client.journal.discard(letter.id)
         say("drained")

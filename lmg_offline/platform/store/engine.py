@@ -7,6 +7,7 @@ serializable isolation" for the events.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from lmg_offline.platform.store.filelock import FileLock
 
 T = TypeVar("T")
+
+# SQLAlchemy logs every row it reads at DEBUG, whatever hide_parameters says: under a name of its own, kept quiet.
+LOGGING_NAME = "lmg_platform"
+logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}").setLevel(logging.WARNING)
 
 _WRITES = "lmg_writes"
 _TRIES = 8
@@ -49,7 +54,14 @@ def make_engine(database_url: str) -> Engine:
         case "sqlite":
             return _sqlite(database_url, url.database)
         case "postgresql":
-            return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=30)
+            return create_engine(
+                url,
+                hide_parameters=True,
+                logging_name=LOGGING_NAME,
+                pool_pre_ping=True,
+                pool_size=10,
+                max_overflow=30,
+            )
         case other:
             raise ValueError(f"the platform runs on sqlite or postgresql, not on {other}")
 
@@ -200,7 +212,12 @@ def _sqlite(database_url: str, file: str | None) -> Engine:
     gate = _Gate(Path(f"{file}-write-lock"))
     place = _File(file)
     engine = create_engine(
-        database_url, hide_parameters=True, pool_size=20, max_overflow=60, creator=place.connect
+        database_url,
+        hide_parameters=True,
+        logging_name=LOGGING_NAME,
+        pool_size=20,
+        max_overflow=60,
+        creator=place.connect,
     )
 
     def begin(connection: Connection) -> None:
