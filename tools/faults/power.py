@@ -27,7 +27,7 @@ from lmg_offline.platform.settings import Settings
 from .exchanges import Exchange, Fault, Pass
 from .kills import make_old
 from .lacking import Lacking
-from .nursery import Nursery, has_shim
+from .nursery import Nursery, has_shim, in_memory
 from .oracle import Report
 from .power_cuts import Deed, Disk, Files, read_record
 from .power_story import Cut, Story, examine, read_story
@@ -45,7 +45,6 @@ FIRST_NUMBER = 100_000
 NUMBER_AFTER = 900_000
 # A commit of durability "normal" reaches the disk within this time of the write.
 NORMAL_S = 1.0
-_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def power(stage: Stage, seed: int, count: int) -> Report:
 @contextmanager
 def _home() -> Iterator[Path]:
     """A folder in memory, if there is one: thousands of disks are made in it."""
-    with tempfile.TemporaryDirectory(prefix="lmg-power-", dir=_MEMORY if _MEMORY.is_dir() else None) as home:
+    with tempfile.TemporaryDirectory(prefix="lmg-power-", dir=in_memory()) as home:
         yield Path(home)
 
 
