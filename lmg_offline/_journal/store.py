@@ -77,7 +77,7 @@ class Store:
         self._closed = False
         self._writer: Connection | None = None
         self._reader: Connection | None = None
-        self._start()
+        self._disk.open(self._start)
 
     @classmethod
     def open(cls, folder: Path, clock: Clock, *, durable: bool) -> Store:
@@ -277,6 +277,7 @@ class Store:
                 self._open_writer()
             self._disk.refill()
         except BaseException:
+            self._disconnect()
             self._lock.close()
             raise
         self._lock.release()

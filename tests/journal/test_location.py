@@ -11,6 +11,7 @@ import pytest
 from lmg_offline._journal import location, migrations
 from lmg_offline._journal.exclusive import ExclusiveFile
 from lmg_offline._journal.journal import Journal
+from lmg_offline._journal.store import Store
 from lmg_offline._support.clock import SystemClock
 from lmg_offline.errors import JournalFull, JournalUnavailable
 
@@ -73,3 +74,30 @@ def test_a_journal_that_can_not_be_given_its_name_is_an_error_of_ours(
     journal = Journal.open(tmp_path / "j", SystemClock(), durable=True)
     journal.append("track", "{}")
     journal.close()
+
+
+def test_an_opening_on_a_full_disk_takes_from_the_ballast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of it is ballast again; without any, the disk is said to be full."""
+    Journal.open(tmp_path / "j", SystemClock(), durable=True).close()
+    ballast = tmp_path / "j" / "journal.ballast"
+    start, seen = Store._start, []
+
+    def crowded(store: Store) -> None:
+        seen.append(ballast.exists())
+        if ballast.exists():
+            raise JournalFull("no room")
+        start(store)
+
+    monkeypatch.setattr(Store, "_start", crowded)
+    Journal.open(tmp_path / "j", SystemClock(), durable=True).close()
+    is_made_again = ballast.exists()
+    ballast.unlink()
+
+    def full(store: Store) -> None:
+        raise JournalFull("no room")
+
+    monkeypatch.setattr(Store, "_start", full)
+
+    assert ([True, False], True) == (seen, is_made_again)
+    with pytest.raises(JournalFull):
+        Journal.open(tmp_path / "j", SystemClock(), durable=True)

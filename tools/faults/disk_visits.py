@@ -132,6 +132,7 @@ def fill_up(site: dict[str, Any], log: str, first: int, seed: str, writes: int, 
                 disk.fill()  # what the journal wins back from its log is taken too
         if number in (writes * 15 // 20, writes * 17 // 20):
             client.close()
+            disk.fill()  # also what SQLite had for itself while the journal was open
             client = open_client(site, sends=number == writes * 17 // 20)
             opened_full += 1
         account.make(lambda: _write(client, notebook, site["verification_key"], rng), JournalFull)
