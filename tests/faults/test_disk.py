@@ -88,7 +88,8 @@ def test_a_call_that_raised_is_not_taken_for_one_that_may_have_been_done(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(errno.ENOSPC, JournalFull), (errno.EIO, JournalUnavailable), (errno.EROFS, JournalUnavailable)]
+    ("number", "kind"),
+    [(errno.ENOSPC, JournalFull), (errno.EIO, JournalUnavailable), (errno.EROFS, JournalUnavailable)],
 )
 def test_an_error_of_the_system_is_one_of_ours(tmp_path: Path, number: int, kind: type[Exception]) -> None:
     """It names the file and the way out."""
@@ -114,8 +115,6 @@ def test_a_row_that_can_not_be_played_is_no_row_that_holds(
 
 def test_without_a_compiler_the_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """And are not played."""
-    from tools.faults import power
-
     for module, row in ((disk, disk.full_disk), (disk, disk.disk_errors), (power, power.power)):
         monkeypatch.setattr(module, "has_shim", lambda: False)
         with pytest.raises(Lacking, match="compiler"):

@@ -134,10 +134,10 @@ def _suffer(ground: Ground, rng: random.Random, fault: Fault) -> tuple[Report, i
     report = Report("disk-errors", tries=1)
     result = ground.home / "result"
     result.unlink(missing_ok=True)
-    words = {"at": fault.at, "error": fault.error, "on": fault.on, "fresh": fault.fresh}
+    words: dict[str, Any] = {"at": fault.at, "error": fault.error, "on": fault.on, "fresh": fault.fresh}
     child = ground.start("tools.faults.disk_visits:suffer", seed=f"{rng.random()}", result=str(result), **words)
     code = child.wait(ENDS_WITHIN_S)
-    what = f"{errno.errorcode[fault.error]} at {fault.at}{' and on' if fault.on else ''}{', new' if fault.fresh else ''}"
+    what = f"{errno.errorcode[fault.error]} at {fault.at}{' and on' * fault.on}{', new' * fault.fresh}"
     if code is None:
         return report.found("hung", f"{what}: the process did not end"), 0
     if code != 0:

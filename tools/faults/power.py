@@ -156,7 +156,7 @@ def _copy(platform: Running, target: Path) -> Path:
 
 
 def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Recording, share: float) -> Report:
-    """Go through the record, and at every sync, or a share of them, look at what a cut right before its end may leave."""
+    """Go through the record; at every sync, or a share of them, look at what a cut right before its end may leave."""
     report, disk, number = Report("power"), Disk(recording.files), 0
     returned_ns: list[int] = []
     for deed in (*recording.deeds, Deed("S", "", 0, b"", time.monotonic_ns())):  # and once at the end of it all
@@ -232,4 +232,5 @@ def _drained(stage: Stage, home: Path, recording: Recording, cut: Cut, calls: li
     log.unlink()
     for path in home.glob(f"{database.name}*"):
         path.unlink()
-    return replace(found, details=tuple(f"{recording.durability}, cut {cut.number}, drained: {line}" for line in found.details))
+    where = f"{recording.durability}, cut {cut.number}, drained"
+    return replace(found, details=tuple(f"{where}: {line}" for line in found.details))
