@@ -55,6 +55,25 @@ class Disk:
         self.reliefs = 0
         self._pause_s = FIRST_PAUSE_S
 
+    def open(self, start: Callable[[], None]) -> None:
+        """
+        Open the journal; on a disk that has no room even for that, with some of the ballast's.
+
+        Args:
+            start: Does it, or raises and leaves nothing open.
+
+        Raises:
+            JournalFull: There is no room, and no ballast.
+        """
+        try:
+            start()
+        except JournalFull:
+            size = self._ballast.give_up()
+            if not size:
+                raise
+            start()
+            self._ballast.take_back(size)
+
     def with_relief(
         self, attempt: Callable[[], T], alone: Callable[[], T] | None, error: JournalFull, seen: int
     ) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, J
 
 APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
+_SHARED_BYTES = 32 * 1024
 # A damaged file can hold texts that are none, in its tables and in what SQLite says of them.
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError)
 
@@ -141,7 +143,7 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
     original = getattr(error, "orig", None) or error
     code = getattr(original, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
-    if primary == sqlite3.SQLITE_FULL:
+    if primary == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR_SHMSIZE and _is_full(path.parent)):
         return JournalFull(f"no room for the journal {path}; free disk space and call again")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalLocked(f"another process holds the journal {path}; call again")
@@ -149,6 +151,14 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
         return JournalCorrupt(f"the journal {path} is damaged; open it again to have it recovered")
     name = getattr(original, "sqlite_errorname", type(original).__name__)
     return JournalUnavailable(f"the journal {path} can't be used ({name}); see that its folder is writable")
+
+
+def _is_full(folder: Path) -> bool:
+    """Say whether there is no room for what SQLite's connections share: that is a file, and its error does not tell."""
+    try:
+        return shutil.disk_usage(folder).free < _SHARED_BYTES
+    except OSError:
+        return False
 
 
 def is_io_error(error: BaseException) -> bool:

@@ -22,12 +22,14 @@ class ExclusiveFile:
     @classmethod
     def try_open(cls, path: Path) -> ExclusiveFile | None:
         """Take the lock without waiting; None when another holds it. Raises JournalError otherwise."""
-        if not check_file(path):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
         with mapped(path):
+            if not check_file(path):
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
             connection = engine_for(path).connect()
             try:
                 connection.exec_driver_sql("PRAGMA busy_timeout=0")
+                # Nothing is ever written to it: without a journal beside it the lock needs no room on a full disk.
+                connection.exec_driver_sql("PRAGMA journal_mode=MEMORY")
                 connection.exec_driver_sql("BEGIN EXCLUSIVE")
             except DBAPIError as error:
                 connection.close()

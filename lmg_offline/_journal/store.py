@@ -116,7 +116,7 @@ class Store:
         self._listeners: list[Callable[[Recovery], None]] = []
         self._has_news = False
         self.recovery: Recovery | None = None
-        self._start()
+        self._disk.open(self._start)
 
     @classmethod
     def open(cls, folder: Path, clock: Clock, *, durable: bool) -> Store:

@@ -11,6 +11,8 @@ from lmg_offline.platform.server import running
 from lmg_offline.platform.settings import Settings
 from tools.faults.backups import backups
 from tools.faults.clones import clones
+from tools.faults.copies import reported
+from tools.faults.oracle import Report
 from tools.faults.people import Evidence, Visits, client_of
 
 
@@ -67,3 +69,17 @@ def test_what_copies_do_without_the_extension(tmp_path: Path) -> None:
         name: sorted(item["properties"]["n"] for item in each["activity"]) for name, each in evidence.people.items()
     }
     assert 3 == len({row["session_id"] for each in evidence.people.values() for row in each["sessions"]})
+
+
+def test_what_the_rows_of_copies_report() -> None:
+    """Each finding under its name; what has none is a wrong value."""
+    report = reported("clones", 3, ("lost: track 1", "out of order: update 2", "the account of copy-1"))
+
+    assert Report(
+        "clones",
+        tries=3,
+        lost=1,
+        out_of_order=1,
+        wrong_value=1,
+        details=("lost: track 1", "out_of_order: update 2", "wrong_value: the account of copy-1"),
+    ) == report

@@ -1,4 +1,4 @@
-"""The rows of the fault matrix with copies: of a journal (`clones.py`), and of the platform's database (`backups.py`)."""
+"""The rows of the fault matrix with copies: of a journal (`clones.py`), of the platform's database (`backups.py`)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from lmg_offline.cli.admin import Admin
 
 from .kills import Ground, grounds
 from .lacking import Lacking
-from .nursery import Nursery, has_shim
+from .nursery import Nursery, has_shim, in_memory
 from .oracle import Report
 from .promises import finish
 from .stage import Stage
@@ -104,7 +104,7 @@ def disk_errors(stage: Stage, seed: int, count: int) -> Report:
         if count < len(faults):
             faults = sorted(rng.sample(faults, count), key=faults.index)
         for begin in range(0, len(faults), FAULTS_A_JOURNAL):
-            with grounds(stage, nursery) as ground:
+            with grounds(stage, nursery, in_memory()) as ground:
                 found = Report("disk-errors")
                 for fault in faults[begin : begin + FAULTS_A_JOURNAL]:
                     found += _suffer(ground, rng, fault)[0]
@@ -117,7 +117,7 @@ def disk_errors(stage: Stage, seed: int, count: int) -> Report:
 def _faults(stage: Stage, nursery: Nursery) -> list[Fault]:
     """Count the deeds of a run in which nothing fails, with and without a journal; name every fault there is."""
     faults = []
-    with grounds(stage, nursery) as ground:
+    with grounds(stage, nursery, in_memory()) as ground:
         for fresh in (True, False):
             _, deeds = _suffer(ground, random.Random("clean"), Fault(0, errno.EIO, False, fresh))
             faults += [
@@ -134,10 +134,10 @@ def _suffer(ground: Ground, rng: random.Random, fault: Fault) -> tuple[Report, i
     report = Report("disk-errors", tries=1)
     result = ground.home / "result"
     result.unlink(missing_ok=True)
-    words = {"at": fault.at, "error": fault.error, "on": fault.on, "fresh": fault.fresh}
+    words: dict[str, Any] = {"at": fault.at, "error": fault.error, "on": fault.on, "fresh": fault.fresh}
     child = ground.start("tools.faults.disk_visits:suffer", seed=f"{rng.random()}", result=str(result), **words)
     code = child.wait(ENDS_WITHIN_S)
-    what = f"{errno.errorcode[fault.error]} at {fault.at}{' and on' if fault.on else ''}{', new' if fault.fresh else ''}"
+    what = f"{errno.errorcode[fault.error]} at {fault.at}{' and on' * fault.on}{', new' * fault.fresh}"
     if code is None:
         return report.found("hung", f"{what}: the process did not end"), 0
     if code != 0:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +127,15 @@ def fill_up(site: dict[str, Any], log: str, first: int, seed: str, writes: int, 
             raised_before = account.raised
         if number == writes * 11 // 20:
             disk.drain()
-        if not writes * 11 // 20 <= number < writes * 7 // 10 and number >= writes * 3 // 10:
-            if account.raised < raised_before + TAKEN_AGAIN:
-                disk.fill()  # what the journal wins back from its log is taken too
+        is_full = writes * 3 // 10 <= number < writes * 11 // 20 or number >= writes * 7 // 10
+        if is_full and account.raised < raised_before + TAKEN_AGAIN:
+            disk.fill()  # what the journal wins back from its log is taken too
         if number in (writes * 15 // 20, writes * 17 // 20):
             client.close()
+            disk.fill()  # also what SQLite had for itself while the journal was open
             client = open_client(site, sends=number == writes * 17 // 20)
             opened_full += 1
-        account.make(lambda: _write(client, notebook, site["verification_key"], rng), JournalFull)
+        account.make(partial(_write, client, notebook, site["verification_key"], rng), JournalFull)
     for _ in range(3):
         client.flush(FLUSH_WITHIN_S / 3)
     queued = client.status().queued
@@ -198,7 +199,8 @@ def suffer(
     with open_client(site, sends=False) as client:
         audit = client.audit()
         if audit.accepted - before != notebook.kept or not audit.adds_up:
-            account.wrong.append(f"{audit.accepted - before} entries after {notebook.kept} calls that returned: {audit}")
+            more = audit.accepted - before
+            account.wrong.append(f"{more} entries after {notebook.kept} calls that returned: {audit}")
         if client._journal.store.read("PRAGMA integrity_check") != [("ok",)]:
             account.wrong.append("the file is damaged")
     Path(result).write_text(json.dumps({"deeds": deeds, "wrong": account.wrong}), encoding="utf-8")

@@ -72,9 +72,9 @@ class Ground:
 
 
 @contextmanager
-def grounds(stage: Stage, nursery: Nursery) -> Iterator[Ground]:
-    """Set up a platform and an empty home."""
-    with stage.make_platform() as platform, tempfile.TemporaryDirectory(prefix="lmg-faults-") as home:
+def grounds(stage: Stage, nursery: Nursery, where: Path | None = None) -> Iterator[Ground]:
+    """Set up a platform and an empty home, in a folder or where temporary files go."""
+    with stage.make_platform() as platform, tempfile.TemporaryDirectory(prefix="lmg-faults-", dir=where) as home:
         yield Ground(stage, platform, nursery, Path(home), [])
 
 

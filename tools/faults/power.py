@@ -27,7 +27,7 @@ from lmg_offline.platform.settings import Settings
 from .exchanges import Exchange, Fault, Pass
 from .kills import make_old
 from .lacking import Lacking
-from .nursery import Nursery, has_shim
+from .nursery import Nursery, has_shim, in_memory
 from .oracle import Report
 from .power_cuts import Deed, Disk, Files, read_record
 from .power_story import Cut, Story, examine, read_story
@@ -45,7 +45,6 @@ FIRST_NUMBER = 100_000
 NUMBER_AFTER = 900_000
 # A commit of durability "normal" reaches the disk within this time of the write.
 NORMAL_S = 1.0
-_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def power(stage: Stage, seed: int, count: int) -> Report:
 @contextmanager
 def _home() -> Iterator[Path]:
     """A folder in memory, if there is one: thousands of disks are made in it."""
-    with tempfile.TemporaryDirectory(prefix="lmg-power-", dir=_MEMORY if _MEMORY.is_dir() else None) as home:
+    with tempfile.TemporaryDirectory(prefix="lmg-power-", dir=in_memory()) as home:
         yield Path(home)
 
 
@@ -157,7 +156,7 @@ def _copy(platform: Running, target: Path) -> Path:
 
 
 def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Recording, share: float) -> Report:
-    """Go through the record, and at every sync, or a share of them, look at what a cut right before its end may leave."""
+    """Go through the record; at every sync, or a share of them, look at what a cut right before its end may leave."""
     report, disk, number = Report("power"), Disk(recording.files), 0
     returned_ns: list[int] = []
     for deed in (*recording.deeds, Deed("S", "", 0, b"", time.monotonic_ns())):  # and once at the end of it all
@@ -233,4 +232,5 @@ def _drained(stage: Stage, home: Path, recording: Recording, cut: Cut, calls: li
     log.unlink()
     for path in home.glob(f"{database.name}*"):
         path.unlink()
-    return replace(found, details=tuple(f"{recording.durability}, cut {cut.number}, drained: {line}" for line in found.details))
+    where = f"{recording.durability}, cut {cut.number}, drained"
+    return replace(found, details=tuple(f"{where}: {line}" for line in found.details))

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from lmg_offline import Client
@@ -120,7 +121,7 @@ def examine(client: Client, story: Story, cut: Cut) -> Found:
     for call, is_there in zip(calls[: _count(story, cut.sure)], there, strict=False):
         if not is_there:
             report = report.found("lost", f"{name}: {call.kind} {call.number}")
-    if any(later and not earlier for earlier, later in zip(there, there[1:], strict=False)):
+    if any(later and not earlier for earlier, later in pairwise(there)):
         report = report.found("out_of_order", f"{name}: a call is there, and not the one before it")
     known = {str(call.receipt).split(".", 2)[2] for call in calls}
     for entry in entries:

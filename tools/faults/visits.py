@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -52,12 +51,17 @@ class Notebook:
         self.kept = 0
 
     def begin(
-        self, kind: str, person: str | None = None, is_verified: bool = False, **more: object
+        self,
+        kind: str,
+        person: str | None = None,
+        is_verified: bool = False,
+        more: Mapping[str, object] | None = None,
     ) -> tuple[int, dict[str, object]]:
         """Note that a call is made; return its number and its value in wire form."""
         self._number += 1
         n = self._number
-        value: dict[str, object] = {"n": n, **more} if kind == "track" else {f"own_{n}": n, "last": n, "name": f"Name {n}"}
+        profile = {f"own_{n}": n, "last": n, "name": f"Name {n}"}
+        value: dict[str, object] = {"n": n, **(more or {})} if kind == "track" else {**profile}
         self.note({"do": n, "kind": kind, "value": value, "person": person, "verified": is_verified})
         return n, value
 
@@ -89,7 +93,7 @@ def open_client(site: Mapping[str, Any], *, sends: bool = True) -> Client:
 
 def track(client: Client, notebook: Notebook, **more: object) -> None:
     """Write one activity, with these properties beside its number."""
-    n, value = notebook.begin("track", **more)
+    n, value = notebook.begin("track", more=more)
     notebook.did(n, client.activity.track("seen", value).id)
 
 
