@@ -7,6 +7,7 @@ Foreign exceptions end here, in one table; what an answer means is for `answers`
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import socket
 import threading
@@ -29,6 +30,7 @@ from urllib3.exceptions import (
 from .. import __version__
 from .._core.schedule import Retry
 from .._support.forks import renew_in_child
+from .._support.log import log
 from ..protocol import replay as wire
 from . import answers
 from .deadline import DeadlineExceeded, DeadlineRunner
@@ -38,6 +40,10 @@ GZIP_FROM_BYTES = 16 * 1024
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 25.0
 _CHUNK_BYTES = 64 * 1024
+
+# Looked up now and not at the first request: a fork in the middle of the import of a codec leaves the child
+# without it for good (LookupError). urllib3 encodes the host's name with this one, and latin-1 is built in.
+codecs.lookup("idna")
 
 _REASONS: tuple[tuple[type[HTTPError], str], ...] = (
     (NameResolutionError, "the platform's name could not be resolved"),
@@ -168,7 +174,10 @@ class HttpTransport:
         except HTTPError as error:
             return Retry(_reason(error))
         except (OSError, ValueError, MemoryError, RuntimeError) as error:
-            return Retry(f"the exchange with the platform failed ({type(error).__name__})")
+            return _broken(error)
+        except Exception as error:  # none that we know of: named, and no reason for a call of the app to raise it
+            log.error("request failed", extra={"error": type(error).__name__})
+            return _broken(error)
 
 
 class _Channel:
@@ -229,6 +238,10 @@ class _Channel:
     def close(self) -> None:
         self.runner.close()
         self._pools.clear()
+
+
+def _broken(error: Exception) -> Retry:
+    return Retry(f"the exchange with the platform failed ({type(error).__name__})")
 
 
 def _reason(error: HTTPError) -> str:

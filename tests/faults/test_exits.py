@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tools.faults import exits, exits_in_time, exits_scenes, forks, threads
+from tools.faults.nursery import Nursery
 from tools.faults.oracle import Report
 from tools.faults.stage import STAGES
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Where the children of these tests come from."""
+    with Nursery() as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -26,9 +36,9 @@ from tools.faults.stage import STAGES
         ("thread", "interrupted_often"),
     ],
 )
-def test_what_returned_is_delivered_whatever_ends(kind: str, name: str) -> None:
+def test_what_returned_is_delivered_whatever_ends(nursery: Nursery, kind: str, name: str) -> None:
     """A fork, an exit, a callback that misbehaves, a thread that dies: nothing is lost, and nothing hangs."""
-    assert Report("forks-and-exits", tries=1) == exits.one(STAGES["replay"], kind, name)
+    assert Report("forks-and-exits", tries=1) == exits.one(STAGES["replay"], nursery, kind, name)
 
 
 def test_calls_return_in_time_in_a_network_that_is_silent() -> None:

@@ -278,20 +278,13 @@ def test_a_close_does_not_wait_for_a_process_that_holds_the_journal(tmp_path: Pa
 def test_an_interrupt_right_after_begin_leaves_no_transaction_open(tmp_path: Path) -> None:
     """In a write and in a read: the next one can begin."""
     journal = open_journal(tmp_path / "j")
+    store = journal.store
+    with pytest.raises(KeyboardInterrupt), interrupting_after(store._reading(), "BEGIN"):
+        store.read_with(lambda connection: None)
+    with pytest.raises(KeyboardInterrupt), interrupting_after(store._writing(), "BEGIN IMMEDIATE"):
+        store.run(lambda connection: None)
 
-    def interrupted(connection: Connection) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        journal.store.read_with(interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        journal.store.run(interrupted)
-    reader = journal.store._reading()
-    with pytest.raises(KeyboardInterrupt), interrupting_after(reader, "BEGIN"):
-        journal.store.read_with(lambda connection: None)
-    journal.append("track", "{}")
-
-    assert [1] == seqs(journal)
+    assert (1, 2) == (store.read_with(lambda connection: 1), store.run(lambda connection: 2))
     journal.close()
 
 

@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -424,3 +426,28 @@ def test_an_interrupt_in_a_request_does_not_hold_up_the_next_one() -> None:
     assert 7 == runner.run(lambda: 7, 5)
     ends.set()
     runner.close()
+
+
+def test_the_codec_of_host_names_is_there_before_the_first_request() -> None:
+    """A fork while another thread imports it would leave the child without it for good."""
+    code = (
+        "import sys, lmg_offline._transport.http as http; before = set(sys.modules); 'a.b'.encode('idna');"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "[]" == done.stdout.strip()
+
+
+def test_an_error_that_nobody_expects_is_a_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, and comes out of no call of the app."""
+    transport = HttpTransport("http://127.0.0.1:9", "key", deadline_s=5)
+
+    def post(*arguments: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr("lmg_offline._transport.http._Channel.post", post)
+    outcome = transport.replay(b"{}")
+    transport.close()
+
+    assert Retry("the exchange with the platform failed (LookupError)") == outcome

@@ -43,10 +43,10 @@ def forks_and_exits(stage: Stage, seed: int, count: int) -> Report:
     return report
 
 
-def one(stage: Stage, kind: str, name: str) -> Report:
+def one(stage: Stage, nursery: Nursery, kind: str, name: str) -> Report:
     """Play one scene of a `fork`, an `exit` or a `thread`, on a journal of its own."""
     code = exits_scenes.SCENES[name][1] if kind == "exit" else 0
-    with Nursery() as nursery, grounds(stage, nursery) as ground:
+    with grounds(stage, nursery) as ground:
         found = _live(ground, random.Random(name), kind, name, code)
         return found + verdict(ground, "forks-and-exits", 1)
 
