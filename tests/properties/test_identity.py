@@ -51,10 +51,16 @@ class People(RuleBasedStateMachine):
     One device, three people, a platform with faults. See `promises.Model` for what must come of it.
 
     A machine of one dialect says which platform it is, and how to look at it: the methods at the end.
+
+    Attributes:
+        faults: What the platform can answer instead of doing what it is asked.
+
+        pace: How many requests take what one takes in the replay dialect.
     """
 
     platform: Any
     faults: Mapping[str, object]
+    pace = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +176,7 @@ class People(RuleBasedStateMachine):
 
     @rule(steps=st.integers(1, 6))
     def sync(self, steps: int) -> None:
-        for _ in range(steps):
+        for _ in range(steps * self.pace):
             self.rig.clock.advance(self.rig.runner.step() or 0.0)
 
     @rule(times=st.integers(1, 3))

@@ -11,7 +11,7 @@ from hypothesis.stateful import rule
 
 from lmg_offline._core.schedule import Retry, Suspend
 from lmg_offline._journal.records import LaneRow
-from lmg_offline._transport.port import Collected, CollectOutcome, GraphData, GraphOutcome, Refused
+from lmg_offline._transport.port import Collected, CollectOutcome, GraphOutcome, Refused
 from tests.lmg_fakes import MemoryLmg
 from tests.properties.search import search
 from tests.properties.test_identity import People
@@ -103,6 +103,7 @@ class LmgMachine(People):
     """In the LMG dialect; its platform also forgets sessions."""
 
     faults = FAULTS
+    pace = 5
 
     def make_platform(self) -> Platform:
         return Platform(session_of=lambda entry_id: next(p.session for p in self.model.promises if p.id == entry_id))
