@@ -148,6 +148,7 @@ class People(RuleBasedStateMachine):
         self.model.open(self.user.reset_session())
         self.nothing_shows(before.lane_id)
 
+    @precondition(lambda self: any(each.session == self.model.session for each in self.model.promises))
     @rule()
     def forget(self) -> None:
         before, mark = self.rig.journal.current(), self.mark()

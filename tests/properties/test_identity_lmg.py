@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from lmg_offline._core.schedule import Retry, Suspend
@@ -43,6 +44,8 @@ class Platform(MemoryLmg):
         seen: Code under which each entry was refused, None for those that took effect.
 
         proved: Users whose token was taken.
+
+        lose_writes: Do what so many entries say, and answer Retry; `lose_reply` mostly meets the sessions.
     """
 
     session_of: Callable[[str], str] = str
@@ -51,6 +54,7 @@ class Platform(MemoryLmg):
     log: list[tuple[str, int, str, str, str | None]] = field(default_factory=list)
     seen: dict[str, str | None] = field(default_factory=dict)
     proved: set[str] = field(default_factory=set)
+    lose_writes: int = 0
 
     def graph(self, path: str, body: bytes, *, session_token: str | None, entry: str | None) -> GraphOutcome:
         if self.faults:
@@ -72,6 +76,9 @@ class Platform(MemoryLmg):
             if has_effect:
                 kind = "forget" if is_erasure else _KINDS[operation]
                 self.handled(entry_id, int(seq), kind, session.user_id, "not_offered" if is_erasure else None)
+                if self.lose_writes:
+                    self.lose_writes -= 1
+                    return Retry("the connection broke off")
             elif isinstance(outcome, Refused) and operation != "IdentifySession":
                 self.handled(entry_id, int(seq), _KINDS[operation], session.user_id, outcome.message_id)
         return outcome
@@ -82,8 +89,8 @@ class Platform(MemoryLmg):
             return outcome
         for event in json.loads(body)["data"]:
             self.handled(event["eid"], 0, "track", self.events[event["eid"]], None)
-        if self.lose_reply:
-            self.lose_reply -= 1
+        if self.lose_writes:
+            self.lose_writes -= 1
             return Retry("the connection broke off")
         return outcome
 
@@ -107,6 +114,10 @@ class LmgMachine(People):
 
     def make_platform(self) -> Platform:
         return Platform(session_of=lambda entry_id: next(p.session for p in self.model.promises if p.id == entry_id))
+
+    @rule(times=st.integers(1, 3))
+    def lose_answers_to_entries(self, times: int) -> None:
+        self.platform.lose_writes = times
 
     @rule()
     def sessions_are_lost(self) -> None:
