@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lmg_offline._core.identity import AudienceState
 from lmg_offline._core.schedule import Retry, Suspend
 from lmg_offline._journal.readcache import CachedAnswer
+from lmg_offline._journal.records import LaneRow
 from lmg_offline._transport.port import Replayed, ReplayOutcome
 from lmg_offline.protocol.replay import load_reply
 from lmg_offline.user import User
@@ -44,15 +46,27 @@ class Platform(MemoryPlatform):
         return super().replay(json.dumps(request).encode())
 
 
-class IdentityMachine(RuleBasedStateMachine):
-    """One device, three people, a platform with faults. See `promises.Model` for what must come of it."""
+class People(RuleBasedStateMachine):
+    """
+    One device, three people, a platform with faults. See `promises.Model` for what must come of it.
+
+    A machine of one dialect says which platform it is, and how to look at it: the methods at the end.
+
+    Attributes:
+        faults: What the platform can answer instead of doing what it is asked.
+
+        pace: How many requests take what one takes in the replay dialect.
+    """
+
+    platform: Any
+    faults: Mapping[str, object]
+    pace = 1
 
     def __init__(self) -> None:
         super().__init__()
         self.base = scratch_folder()
         self.folder = self.base / "journal"
-        self.platform = Platform()
-        self.platform.refuse = lambda entry: "invalid_payload" if "poison" in json.dumps(entry["payload"]) else None
+        self.platform = self.make_platform()
         self.provided = "none"
         self.count = self.checked = 0
         self.retried: set[str] = set()
@@ -134,6 +148,7 @@ class IdentityMachine(RuleBasedStateMachine):
         self.model.open(self.user.reset_session())
         self.nothing_shows(before.lane_id)
 
+    @precondition(lambda self: any(each.session == self.model.session for each in self.model.promises))
     @rule()
     def forget(self) -> None:
         before, mark = self.rig.journal.current(), self.mark()
@@ -162,7 +177,7 @@ class IdentityMachine(RuleBasedStateMachine):
 
     @rule(steps=st.integers(1, 6))
     def sync(self, steps: int) -> None:
-        for _ in range(steps):
+        for _ in range(steps * self.pace):
             self.rig.clock.advance(self.rig.runner.step() or 0.0)
 
     @rule(times=st.integers(1, 3))
@@ -171,7 +186,7 @@ class IdentityMachine(RuleBasedStateMachine):
 
     @rule(fault=st.sampled_from(sorted(FAULTS)))
     def break_down(self, fault: str) -> None:
-        self.platform.faults.append(FAULTS[fault])
+        self.platform.faults.append(self.faults[fault])
 
     @rule(how=st.sampled_from(["none", "good", "expired", "raises"]))
     def provide_tokens(self, how: str) -> None:
@@ -201,7 +216,7 @@ class IdentityMachine(RuleBasedStateMachine):
             return
         self.model.retry(letter.receipt_id, self.rig.desk.retry(letter.id))
         self.retried.add(letter.id)
-        del self.platform.seen[letter.id]  # the platform tries it again
+        self.platform.seen.pop(letter.id, None)  # the platform tries it again
         self.platform.log = [row for row in self.platform.log if row[2] != letter.id]
 
     @rule()
@@ -213,7 +228,7 @@ class IdentityMachine(RuleBasedStateMachine):
         self.rig.drain()
         lane = self.rig.journal.current()
         if lane.user_id is not None:
-            assert lane.state == self.platform.lanes[lane.session_id].state
+            self.both_say_the_same(lane)
         parked = {lane.session_id for lane in self.rig.desk.lanes() if lane.status == "parked"}
         moving = [each for each in self.model.promises if self.state(each.receipt) in ("journaled", "sent")]
         assert {each.session for each in moving} <= parked
@@ -245,8 +260,7 @@ class IdentityMachine(RuleBasedStateMachine):
         assert (self.model.session, self.model.user) == (lane.session_id, lane.user_id)
         assert (lane.state == "anonymous") == (lane.user_id is None)
         if lane.state == "verified":
-            known = self.platform.lanes[lane.session_id]
-            assert ("verified", lane.user_id) == (known.state, known.user_id)
+            assert self.has_been_verified(lane)
         audit = self.rig.desk.audit()
         assert (True, len(self.model.promises) + audit.ledger.get("retried", 0)) == (audit.adds_up, audit.accepted)
         if len(self.platform.log) != self.checked:
@@ -305,6 +319,38 @@ class IdentityMachine(RuleBasedStateMachine):
             other_process().do(self.folder, "close")
             self.rig.close()
             shutil.rmtree(self.base)
+
+    # What depends on the dialect.
+
+    def make_platform(self) -> Any:
+        """Return a platform that refuses what has `poison` in it."""
+        raise NotImplementedError
+
+    def both_say_the_same(self, lane: LaneRow) -> None:
+        """At rest, the platform knows the session as the device does."""
+        raise NotImplementedError
+
+    def has_been_verified(self, lane: LaneRow) -> bool:
+        """Whether the platform has taken a token of the lane's user."""
+        raise NotImplementedError
+
+
+class IdentityMachine(People):
+    """In the replay dialect."""
+
+    faults = FAULTS
+
+    def make_platform(self) -> Platform:
+        platform = Platform()
+        platform.refuse = lambda entry: "invalid_payload" if "poison" in json.dumps(entry["payload"]) else None
+        return platform
+
+    def both_say_the_same(self, lane: LaneRow) -> None:
+        assert lane.state == self.platform.lanes[lane.session_id].state
+
+    def has_been_verified(self, lane: LaneRow) -> bool:
+        known = self.platform.lanes[lane.session_id]
+        return ("verified", lane.user_id) == (known.state, known.user_id)
 
 
 TestIdentity = IdentityMachine.TestCase

@@ -204,6 +204,22 @@ MUTANTS = (
         _BOUNDS,
     ),
     Mutant(
+        "refused-not-counted",
+        "what others wrote and the platform refused is not counted towards the bound",
+        "lmg_offline/_journal/bounds.py",
+        '" + (SELECT count(*) FROM dead_letters WHERE position > ?)"',
+        '" + 0 * (SELECT count(*) FROM dead_letters WHERE position > ?)"',
+        _BOUNDS,
+    ),
+    Mutant(
+        "lost-session-is-nobodys",
+        "a session of the LMG dialect that was lost is opened anew and not identified again",
+        "lmg_offline/_core/lmg.py",
+        'if view.was_claimed and _RANK[view.claim] < wanted and view.head != "identify":',
+        "if _RANK[view.claim] > wanted:",
+        ("tests/sync/test_lmg.py",),
+    ),
+    Mutant(
         "retry-after-ignored",
         "the platform's Retry-After is not waited for",
         "lmg_offline/_core/schedule.py",
