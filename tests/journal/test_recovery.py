@@ -178,6 +178,24 @@ def test_a_journal_that_does_not_know_of_a_reset_goes_on_as_nobody(tmp_path: Pat
     journal.close()
 
 
+def test_a_session_in_which_somebody_may_have_come_does_not_go_on(tmp_path: Path) -> None:
+    """Their identify was in the log that is gone: what is written now may be another's."""
+    folder, copy = tmp_path / "j", tmp_path / "copy"
+    journal = opened(folder)
+    before = journal.append("track", BODY).text
+    journal.store.checkpoint()
+    journal.identify("ann", None, None)
+    subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
+    journal.close()
+    (copy / "journal.db-wal").unlink()
+    journal = opened(copy)
+    after = journal.append("track", BODY).text
+
+    assert ([before, after], None) == (queued(journal), journal.current().user_id)
+    assert before.split(".")[0] != after.split(".")[0]
+    journal.close()
+
+
 def test_the_numbers_of_lost_lanes_are_not_given_again(tmp_path: Path) -> None:
     """A receipt of a lane that nobody can read any more is not answered with what another lane did."""
     folder = tmp_path / "j"
@@ -213,7 +231,7 @@ def test_entries_of_a_lane_that_is_not_what_was_written_go_to_nobody(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "change", ["since_boot_ms = since_boot_ms + 65536", "boot_id = 'boot-0'", "made_at = made_at + 1", "kind = 'update'"]
+    "change", ["since_boot_ms = since_boot_ms + 8192", "boot_id = 'boot-0'", "made_at = made_at + 1", "kind = 'update'"]
 )
 def test_a_flipped_bit_in_an_entry_is_found_whatever_it_decides(tmp_path: Path, change: str) -> None:
     """Its age too: it would win over a newer value."""

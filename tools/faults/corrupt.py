@@ -312,7 +312,14 @@ def _judged(ground: Ground, client: Client, life: Life) -> Report:
         elif is_there and state not in ("acknowledged", "lost", "none"):
             report = report.found("wrong_value", f"{call.kind} {call.receipt} arrived, and its receipt says {state}")
     ground.counts["entries"] += len(life.calls)
-    oracle = Oracle([call for call in life.calls if call.entry_id in arrived])
+    roots = _roots(client)
+    oracle = Oracle(
+        [
+            replace(call, session_id=roots.get(call.session_id, call.session_id))
+            for call in life.calls
+            if call.entry_id in arrived
+        ]
+    )
     for person, found in evidence.people.items():
         oracle.states[person] = found.state
         if found.state == "VERIFIED" and person not in life.proved:
@@ -320,6 +327,19 @@ def _judged(ground: Ground, client: Client, life: Life) -> Report:
     known = {call.entry_id for call in life.calls}
     log = None if evidence.log is None else [row for row in evidence.log if not _is_extra(row, known, life, people)]
     return report + judge("corrupt", oracle, replace(evidence, log=log))
+
+
+def _roots(client: Client) -> dict[str, str]:
+    """Return for each session the one it began as, before its lane went on in others."""
+    lanes = client._journal.store.read("SELECT lane_id, session_id, successor_lane FROM lanes")
+    names = {lane_id: session for lane_id, session, _ in lanes}
+    before = {successor: lane_id for lane_id, _, successor in lanes if successor is not None}
+    found = {}
+    for lane_id, session in names.items():
+        while lane_id in before:
+            lane_id = before[lane_id]
+        found[session] = names[lane_id]
+    return found
 
 
 def _is_extra(row: Mapping[str, object], known: set[str], life: Life, people: set[str]) -> bool:
