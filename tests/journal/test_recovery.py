@@ -214,7 +214,7 @@ def test_the_numbers_of_lost_lanes_are_not_given_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["user_id = 'bob'", "session_id = 'another-session-id'"])
 def test_entries_of_a_lane_that_is_not_what_was_written_go_to_nobody(tmp_path: Path, column: str) -> None:
-    """A bit of whose it is has flipped while the app runs: found before anything is sent, and lost rather than given."""
+    """A bit of whose it is has flipped while the app runs: found before it is sent, and lost rather than given."""
     rig = Rig(tmp_path / "j")
     rig.journal.identify("ann", None, None)
     receipt = rig.track()

@@ -36,6 +36,7 @@ from .stage import PlatformFacts, Stage
 OPENS_WITHIN_S = 20.0
 STEP_S = 0.005
 PADDING = "x" * 400  # a page holds a few entries, so that a small journal has many pages
+NUMBERS_A_LANE = 1_000_000
 WAITING = "person-waiting"
 REFUSED_OFFER = "offer-1"
 _CONDITIONS = (("closed", TO_CLOSED), ("killed", TO_KILLED), ("old", TO_OLD))
@@ -313,13 +314,7 @@ def _judged(ground: Ground, client: Client, life: Life) -> Report:
             report = report.found("wrong_value", f"{call.kind} {call.receipt} arrived, and its receipt says {state}")
     ground.counts["entries"] += len(life.calls)
     roots = _roots(client)
-    oracle = Oracle(
-        [
-            replace(call, session_id=roots.get(call.session_id, call.session_id))
-            for call in life.calls
-            if call.entry_id in arrived
-        ]
-    )
+    oracle = Oracle([_rooted(call, roots) for call in life.calls if call.entry_id in arrived])
     for person, found in evidence.people.items():
         oracle.states[person] = found.state
         if found.state == "VERIFIED" and person not in life.proved:
@@ -340,6 +335,15 @@ def _roots(client: Client) -> dict[str, str]:
             lane_id = before[lane_id]
         found[session] = names[lane_id]
     return found
+
+
+def _rooted(call: Call, roots: Mapping[str, str]) -> Call:
+    """Return the call as one of the session it belongs to, under a number that no other of it has."""
+    lane, seq, entry_id = call.receipt.split(".", 2)
+    number = int(lane) * NUMBERS_A_LANE + int(seq)
+    return replace(
+        call, session_id=roots.get(call.session_id, call.session_id), receipt=f"{lane}.{number}.{entry_id}"
+    )
 
 
 def _is_extra(row: Mapping[str, object], known: set[str], life: Life, people: set[str]) -> bool:
