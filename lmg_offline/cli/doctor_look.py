@@ -242,7 +242,9 @@ def _structure(path: Path, inside: Inside, reached: mark.Mark) -> list[Finding]:
             check_reached(probe, path, reached)
     except JournalError:
         return [_damaged("The journal's file is damaged, or has lost what was written to it.")]
-    return [_damaged(f"The structure of the journal's file is damaged in {len(wrong)} places or more.")] if wrong else []
+    if wrong:
+        return [_damaged(f"The structure of the journal's file is damaged in {len(wrong)} places or more.")]
+    return []
 
 
 def _rows(path: Path) -> list[Finding]:
@@ -258,7 +260,8 @@ def _rows(path: Path) -> list[Finding]:
             bad += digest != lane_digest(*identity)
     if not bad:
         return []
-    return [_damaged(f"{bad} {'row of the journal is' if bad == 1 else 'rows of the journal are'} not what was written.")]
+    which = "1 row of the journal is" if bad == 1 else f"{bad} rows of the journal are"
+    return [_damaged(f"{which} not what was written.")]
 
 
 def _damaged(what: str) -> Finding:

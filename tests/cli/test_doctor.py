@@ -173,7 +173,8 @@ def test_a_log_that_was_not_emptied_is(folder: Path, capsys: pytest.CaptureFixtu
     code = (
         "import os, sys; from pathlib import Path; from lmg_offline._journal.journal import Journal;"
         "from lmg_offline._support.clock import SystemClock;"
-        "j = Journal.open(Path(sys.argv[1]), SystemClock(), durable=False); j.store._disk.after_commit = lambda c: None;"
+        "j = Journal.open(Path(sys.argv[1]), SystemClock(), durable=False);"
+        "j.store._disk.after_commit = lambda c: None;"
         "[j.append('track', '{\"x\": \"' + 'y' * 30000 + '\"}') for _ in range(400)]; os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
@@ -206,10 +207,11 @@ def use(folder: str) -> None:
     lease.acquire()
     journal = Journal.open(Path(folder), SystemClock(), durable=True)
     journal.append("track", "{}")
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
     journal.append("track", "{}")
-    print("written", flush=True)
+    sys.stdout.write("written\n")
     journal.close()
 
 
