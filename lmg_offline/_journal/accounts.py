@@ -86,7 +86,8 @@ def name_lost(connection: Connection, kept: Kept, reached: int | None, now: int)
 
 def _believed(connection: Connection, low: int, acked: int) -> int:
     """Return the key up to which a lane is acknowledged: not beyond its first entry."""
-    first = scalar(connection, "SELECT min(position) FROM entries WHERE position BETWEEN ? AND ?", (low, low + SEQ_MASK))
+    oldest = "SELECT min(position) FROM entries WHERE position BETWEEN ? AND ?"
+    first = scalar(connection, oldest, (low, low + SEQ_MASK))
     return acked if first is None else min(acked, first - 1)
 
 
@@ -118,9 +119,9 @@ def _leave(lane: _Lane, first: int, last: int) -> None:
 
 def _surplus(lane: _Lane, count: int, damaged: tuple[int, ...]) -> list[tuple[int, int]]:
     """
-    Return so many of the numbers that count as acknowledged and can't be, because dead letters or the ledger are damaged.
+    Return so many of the numbers that count as acknowledged and can't be.
 
-    Those of dead letters that are there and damaged; which of the others it
+    Dead letters or the ledger are damaged. Those of dead letters that are there and damaged; which of the others it
     was, nobody can know: the newest are taken.
     """
     picked = [key for key in damaged if any(first <= key <= last for first, last in lane.free)][:count]

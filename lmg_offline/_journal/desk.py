@@ -203,13 +203,14 @@ class Desk:
         def again(connection: Connection) -> str:
             row = self._dead(connection, entry_id)
             position, kind, body = row[0], row[2], row[3]
-            if row[7] != digest_of(position, row[1], kind, (row[4], row[5], row[6]), body):
+            made = (row[4], row[5], row[6])
+            if row[7] != digest_of(position, row[1], kind, made, body):
                 raise ValidationError({"entry_id": ["Its bytes are not what was written; discard it."]})
             lane_id = position >> LANE_SHIFT
             written = self._journal.put(connection, lane_id, kind, body)
             connection.exec_driver_sql(
                 "UPDATE entries SET id = ?, made_at = ?, boot_id = ?, since_boot_ms = ?, digest = ? WHERE position = ?",
-                (row[1], *row[4:7], digest_of(written.position, row[1], kind, (row[4], row[5], row[6]), body), written.position),
+                (row[1], *made, digest_of(written.position, row[1], kind, made, body), written.position),
             )
             connection.exec_driver_sql("DELETE FROM dead_letters WHERE position = ?", (position,))
             note_moved(connection, {position: written.position}, "retried", self._store.clock.wall_ms())

@@ -64,7 +64,7 @@ def rebuild(connection: Connection, salvage: Salvage | None, reached: int | None
     kept = Kept()
     _queue(connection, salvage, lanes, kept)
     device = salvage.single("device")
-    current = _current(lanes, device, reached)
+    current = _current(connection, lanes, device, reached)
     goes_on = current is not None
     if current is None:
         current = _new_lane(connection, lanes, reached, is_short, now)
@@ -109,15 +109,27 @@ def _is_owned(position: int, lanes: dict[int, Values], kept: Kept) -> bool:
     return False
 
 
-def _current(lanes: dict[int, Values], device: Values | None, reached: int | None) -> int | None:
-    """Return the lane of the session that goes on; None where nobody knows that its person is still there."""
+def _current(
+    connection: Connection, lanes: dict[int, Values], device: Values | None, reached: int | None
+) -> int | None:
+    """
+    Return the lane of the session that goes on; None where nobody knows that its person is still there.
+
+    Somebody has left since if the mark names a later lane. Somebody has come if
+    it names later numbers of one that was nobody's: an identify may be among them.
+    """
     open_lanes = [lane_id for lane_id, lane in lanes.items() if lane["sealed_at"] is None]
     named = None if device is None else device.get("current_lane")
     if named not in open_lanes:
         named = open_lanes[0] if len(open_lanes) == 1 else None
-    if not isinstance(named, int) or (reached is not None and reached >> LANE_SHIFT > named):
+    if not isinstance(named, int):
         return None
-    return named
+    if reached is None or reached >> LANE_SHIFT < named:
+        return named
+    lane, next_lane = lanes[named], (named + 1) << LANE_SHIFT
+    newest = scalar(connection, "SELECT max(position) FROM entries WHERE position < ?", (next_lane,)) or 0
+    is_known = reached <= max(lane["last_position"], newest)
+    return named if is_known or (lane["user_id"] is not None and reached < next_lane) else None
 
 
 def _new_lane(connection: Connection, lanes: dict[int, Values], reached: int | None, is_short: bool, now: int) -> int:

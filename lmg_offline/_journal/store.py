@@ -110,7 +110,8 @@ class Store:
         self._writer: Connection | None = None
         self._reader: Connection | None = None
         self._reader_file: _File | None = None
-        self._file: _File | None = None  # the journal's file as it was opened last; another of its name is another journal
+        # The journal's file as it was opened last: another one of its name is another journal.
+        self._file: _File | None = None
         self._openings = 0
         self._mark = Mark(folder)
         self._listeners: list[Callable[[Recovery], None]] = []
@@ -242,6 +243,11 @@ class Store:
     def drop_damaged(self) -> int:
         """Remove what damaged journals have left: it holds what people wrote. Return how many there were."""
         return aside.drop(self.folder)
+
+    def recover(self) -> None:
+        """Recover the journal as if it had been found damaged in a call."""
+        self._heal(self._openings)
+        self._tell()
 
     def on_recovery(self, listener: Callable[[Recovery], None]) -> Callable[[], None]:
         """
@@ -451,7 +457,7 @@ class Store:
                     raise JournalCorrupt(f"{self.path} is empty: it was damaged")
                 probe = engine_for(self.path).connect()
                 migrations.upgrade(probe, self.path)
-                self._check_reached(probe)
+                check_reached(probe, self.path, self._mark)
                 before, self.recovery = self.recovery, last_recovery(probe)
                 self._open_writer()
         except JournalCorrupt:
@@ -464,21 +470,6 @@ class Store:
         self._has_news = is_new and self._openings > 0
         self._file = _file_at(self.path)
         self._openings += 1
-
-    def _check_reached(self, probe: Connection) -> None:
-        """See that the journal knows of what was committed to it."""
-        reached = self._mark.read()
-        if reached is None:
-            return
-        last = scalar(
-            probe,
-            "SELECT max(l.last_position, coalesce((SELECT e.position FROM entries e"
-            " WHERE e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0))"
-            " FROM lanes l WHERE l.lane_id = ?",
-            (reached >> LANE_SHIFT,),
-        )
-        if last is None or last < reached:
-            raise JournalCorrupt(f"the journal {self.path} has lost what was committed to it")
 
     def _set_aside(self) -> None:
         """Move the journal's files aside, all of them. Called with the file lock held."""
@@ -693,6 +684,27 @@ class Store:
         self._lock.abandon()
 
 
+def check_reached(probe: Connection, path: Path, mark: Mark) -> None:
+    """
+    See that the journal knows of what was committed to it.
+
+    Raises:
+        JournalCorrupt: Its mark says more.
+    """
+    reached = mark.read()
+    if reached is None:
+        return
+    last = scalar(
+        probe,
+        "SELECT max(l.last_position, coalesce((SELECT e.position FROM entries e"
+        " WHERE e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0))"
+        " FROM lanes l WHERE l.lane_id = ?",
+        (reached >> LANE_SHIFT,),
+    )
+    if last is None or last < reached:
+        raise JournalCorrupt(f"the journal {path} has lost what was committed to it")
+
+
 def _close(connection: Connection | None) -> None:
     """Close a connection to a file that may be damaged, or be another journal's by now."""
     if connection is not None:
@@ -704,7 +716,7 @@ def _close(connection: Connection | None) -> None:
 
 def _file_at(path: Path) -> _File | None:
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

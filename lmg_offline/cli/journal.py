@@ -39,34 +39,51 @@ def add_to(verbs: Any) -> None:
 
 def _add(verbs: Any, name: str, help_text: str, verb: Verb) -> Any:
     parser = verbs.add_parser(name, help=help_text)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--data-dir", type=Path, metavar="DIR", help="the journal's folder; default: LMG_DATA_DIR")
-    which.add_argument("--app-name", metavar="NAME", help=f"or the app whose folder it is; default: {DEFAULT_APP}")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    add_where(parser)
     parser.set_defaults(run=lambda arguments: _on_journal(verb, arguments))
     return parser
 
 
-def _on_journal(verb: Verb, arguments: argparse.Namespace) -> int:
-    """Open the journal that is there, and no other."""
-    from .._journal.journal import Journal
+def add_where(parser: Any) -> None:
+    """Add the words that name a journal, and the one for JSON."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--data-dir", type=Path, metavar="DIR", help="the journal's folder; default: LMG_DATA_DIR")
+    which.add_argument("--app-name", metavar="NAME", help=f"or the app whose folder it is; default: {DEFAULT_APP}")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def folder_named(arguments: argparse.Namespace) -> Path:
+    """Return the folder that the words or the environment name: a flag wins, the name of an app included."""
     from .._journal.location import folder_of
-    from .._journal.store import FILE_NAME
+
+    chosen = arguments.data_dir or (None if arguments.app_name else os.environ.get("LMG_DATA_DIR"))
+    return folder_of(arguments.app_name or DEFAULT_APP, Path(chosen) if chosen else None)
+
+
+def client_of(folder: Path) -> Client:
+    """Open a client that sends nothing, with the bounds of the app, which stay as they are."""
+    from .._journal.journal import Journal
     from .._support.clock import SystemClock
     from ..client import Client
 
-    # A flag wins over the environment, the name of an app included.
-    chosen = arguments.data_dir or (None if arguments.app_name else os.environ.get("LMG_DATA_DIR"))
-    folder = folder_of(arguments.app_name or DEFAULT_APP, Path(chosen) if chosen else None)
-    if not (folder / FILE_NAME).exists():
+    journal = Journal.open(folder, SystemClock(), durable=True)
+    bounds = journal.bounds
+    try:
+        return Client("", data_dir=folder, sync=False, max_entries=bounds.max_entries, max_bytes=bounds.max_bytes)
+    finally:
+        journal.close()
+
+
+def _on_journal(verb: Verb, arguments: argparse.Namespace) -> int:
+    """Open the journal that is there, and no other."""
+    from .._journal.aside import Aside
+    from .._journal.store import FILE_NAME
+
+    folder = folder_named(arguments)
+    if not (folder / FILE_NAME).exists() and not Aside(folder / FILE_NAME).is_begun():
         print(f"lmg-offline: there is no journal in {folder}; name its folder with --data-dir", file=sys.stderr)
         return 3
-    journal = Journal.open(folder, SystemClock(), durable=True)
-    bounds = journal.bounds  # those of the app, which stay as they are
-    journal.close()
-    with Client(
-        "", data_dir=folder, sync=False, max_entries=bounds.max_entries, max_bytes=bounds.max_bytes
-    ) as client:
+    with client_of(folder) as client:
         return verb(client, arguments)
 
 

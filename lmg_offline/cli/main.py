@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import LMGError, ValidationError
-from . import demo, journal, platform, token
+from . import demo, doctor, journal, platform, token
 
 WRONG_CALL, UNUSABLE, INTERRUPTED = 2, 3, 130
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for part in (demo, platform, token, journal):
+    for part in (demo, platform, token, journal, doctor):
         part.add_to(verbs)
     return parser
 

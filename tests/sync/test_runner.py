@@ -606,9 +606,8 @@ def test_bookmarks_need_a_token_or_a_verified_user(rig: Rig) -> None:
 def test_a_damaged_entry_is_found_before_it_is_sent(rig: Rig) -> None:
     """A flipped bit in a body is found by its digest: the journal is recovered, and the others go on."""
     receipt, other = rig.track("fine"), rig.track("good")
-    rig.journal.store.run(
-        lambda connection: connection.exec_driver_sql("UPDATE entries SET body = replace(body, 'fine', 'fane')").rowcount
-    )
+    flip = "UPDATE entries SET body = replace(body, 'fine', 'fane')"
+    rig.journal.store.run(lambda connection: connection.exec_driver_sql(flip).rowcount)
     rig.drain()
 
     assert ("lost", "acknowledged") == (rig.desk.receipt(receipt), rig.desk.receipt(other))

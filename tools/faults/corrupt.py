@@ -36,6 +36,7 @@ from .stage import PlatformFacts, Stage
 OPENS_WITHIN_S = 20.0
 STEP_S = 0.005
 PADDING = "x" * 400  # a page holds a few entries, so that a small journal has many pages
+NUMBERS_A_LANE = 1_000_000
 WAITING = "person-waiting"
 REFUSED_OFFER = "offer-1"
 _CONDITIONS = (("closed", TO_CLOSED), ("killed", TO_KILLED), ("old", TO_OLD))
@@ -77,6 +78,17 @@ class _Writer:
         token = token or (sign_user_id(self.key, person) if proves else None)
         receipt = self.client.user.identify(person, hmac=token, profile=_app_form(value))
         self._keep("identify", receipt.id, value)
+
+    def prove(self, person: str) -> None:
+        """
+        Somebody gives a good token, and what waits for them is released.
+
+        Without a value of its own: where writes carry no time, what waited would overwrite it.
+        """
+        self.person = person
+        self.life.proved.add(person)
+        receipt = self.client.user.identify(person, hmac=sign_user_id(self.key, person))
+        self._keep("identify", receipt.id, {})
 
     def track(self, *, is_anonymous: bool = False) -> None:
         value: dict[str, object] = {"n": self._next()}
@@ -283,7 +295,7 @@ def _used(ground: Ground, client: Client, life: Life) -> Report:
         return report.found("hung", "the journal was not delivered in time")
     for person in sorted({lane.user_id for lane in client.journal.lanes() if lane.parked_code and lane.user_id}):
         writer.leave()
-        writer.come(person, proves=True)  # with a good token, what waits for them is released
+        writer.prove(person)
     if not _drain(ground.stage, client):
         return report.found("hung", "what was released was not delivered in time")
     recovery = client.status().recovery
@@ -312,7 +324,8 @@ def _judged(ground: Ground, client: Client, life: Life) -> Report:
         elif is_there and state not in ("acknowledged", "lost", "none"):
             report = report.found("wrong_value", f"{call.kind} {call.receipt} arrived, and its receipt says {state}")
     ground.counts["entries"] += len(life.calls)
-    oracle = Oracle([call for call in life.calls if call.entry_id in arrived])
+    roots = _roots(client)
+    oracle = Oracle([_rooted(call, roots) for call in life.calls if call.entry_id in arrived])
     for person, found in evidence.people.items():
         oracle.states[person] = found.state
         if found.state == "VERIFIED" and person not in life.proved:
@@ -320,6 +333,28 @@ def _judged(ground: Ground, client: Client, life: Life) -> Report:
     known = {call.entry_id for call in life.calls}
     log = None if evidence.log is None else [row for row in evidence.log if not _is_extra(row, known, life, people)]
     return report + judge("corrupt", oracle, replace(evidence, log=log))
+
+
+def _roots(client: Client) -> dict[str, str]:
+    """Return for each session the one it began as, before its lane went on in others."""
+    lanes = client._journal.store.read("SELECT lane_id, session_id, successor_lane FROM lanes")
+    names = {lane_id: session for lane_id, session, _ in lanes}
+    before = {successor: lane_id for lane_id, _, successor in lanes if successor is not None}
+    found = {}
+    for lane_id, session in names.items():
+        while lane_id in before:
+            lane_id = before[lane_id]
+        found[session] = names[lane_id]
+    return found
+
+
+def _rooted(call: Call, roots: Mapping[str, str]) -> Call:
+    """Return the call as one of the session it belongs to, under a number that no other of it has."""
+    lane, seq, entry_id = call.receipt.split(".", 2)
+    number = int(lane) * NUMBERS_A_LANE + int(seq)
+    return replace(
+        call, session_id=roots.get(call.session_id, call.session_id), receipt=f"{lane}.{number}.{entry_id}"
+    )
 
 
 def _is_extra(row: Mapping[str, object], known: set[str], life: Life, people: set[str]) -> bool:

@@ -70,6 +70,7 @@ def replace_by_another(path: Path, rng: random.Random) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(f"PRAGMA application_id={rng.randrange(1, 1 << 31)}")
         other.execute("CREATE TABLE things (name TEXT)")
+    path.chmod(0o600)
 
 
 def drop_table(path: Path, rng: random.Random) -> None:
