@@ -172,7 +172,7 @@ def test_no_error_repeats_a_value() -> None:
         to_wire(profile)
 
     assert "s3cret" not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_any_mapping_is_a_profile_and_is_copied() -> None:

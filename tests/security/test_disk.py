@@ -12,7 +12,7 @@ import pytest
 from lmg_offline import Client
 from lmg_offline._journal.store import FILES
 from lmg_offline.errors import JournalUnavailable
-from lmg_offline.platform.server import Running
+from lmg_offline.platform.server import Running, running
 from tests.e2e.support import client_of
 
 SOMEBODY = 54321
@@ -63,6 +63,16 @@ def test_every_file_is_the_owners_alone_whatever_the_umask(
         seen
     )
     assert {0o600} == {mode for found in seen.values() for mode in found}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_the_platforms_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """It holds everybody's profile, and the keys that prove them."""
+    with running(f"sqlite:///{tmp_path / 'platform.db'}"):
+        modes = modes_of(tmp_path)
+
+    assert {"platform.db", "platform.db-wal", "platform.db-shm"} <= set(modes)
+    assert {0o600} == set(modes.values())
 
 
 def test_a_folder_and_files_that_were_open_to_others_are_closed(tmp_path: Path) -> None:

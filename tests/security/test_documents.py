@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ HEADINGS = (
 )
 
 
+@cache
 def functions_of(path: Path) -> set[str]:
     """Return the names of the functions in a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

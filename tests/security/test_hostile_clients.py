@@ -273,7 +273,7 @@ def test_a_write_key_that_was_revoked_ends_every_session_of_its_integration(plat
 
 
 def test_a_replay_of_more_than_may_be_is_refused_whole(site: Site) -> None:
-    """501 entries; 501 lanes, which cost as much without them; a gzip that grows beyond the bound; an entry beyond 32 KiB."""
+    """501 entries; 501 lanes, which cost as much without them; a gzip that grows; an entry beyond 32 KiB."""
     kiosk = Kiosk(site, "huge")
     many = kiosk.send(lane([track(n, "x", lane="huge") for n in range(1, 502)], session="huge"))
     lanes = kiosk.send(*(lane([], session=f"huge-{n}") for n in range(501)))
@@ -307,7 +307,7 @@ def test_a_replay_of_more_than_may_be_is_refused_whole(site: Site) -> None:
         pytest.param("{ " + "__typename " * 4900 + "}", id="one field again and again"),
         pytest.param("{ " + "__typename @skip(if: false) " * 700 + "}", id="directives"),
         pytest.param("query (" + " ".join(f"$v{n}: Int" for n in range(1200)) + ") { __typename }", id="variables"),
-        pytest.param("{ __schema { types { " + "fields { type { " * 8 + "name" + " } }" * 8 + " } } }", id="the schema"),
+        pytest.param("{ __schema { types { " + "fields { type { " * 8 + "name" + " } }" * 8 + " } } }", id="schema"),
         pytest.param(
             "{ " + " ".join(f"...f{n}" for n in range(300)) + " } "
             + " ".join(f"fragment f{n} on Query {{ a: __typename }}" for n in range(300)),

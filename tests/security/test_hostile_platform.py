@@ -17,7 +17,8 @@ import pytest
 
 from lmg_offline import AudienceState, Client
 from lmg_offline.errors import LMGError
-from lmg_offline.platform.server import Running
+from lmg_offline.platform.server import Running, running
+from lmg_offline.platform.settings import Settings
 from lmg_offline.verification import sign_user_id
 from tests.e2e.support import Admin
 from tools.faults.exchanges import Answer, AnswerAfterForward, Exchange, Fault, Pass, Reply
@@ -27,6 +28,13 @@ from tools.faults.stage import FastClock, QuickClient
 JSON = ("Content-Type", "application/json")
 DRAIN_S = 60.0
 NOT_SENT = {"seq": 9, "id": "x", "code": "c", "message": "m"}
+
+
+@pytest.fixture(scope="module", params=["replay", "lmg"])
+def either_platform(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """One for all tests of a dialect: each has people of its own."""
+    with running(settings=Settings(dev=True, lmg_only=request.param == "lmg")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -56,11 +64,12 @@ def test_a_redirect_takes_nothing_to_another_host(
     either_platform: Running, proxy: FaultProxy, elsewhere: FaultProxy, tmp_path: Path, status: int, kind: str
 ) -> None:
     """Neither writes nor reads follow it: the other host hears nothing, and what was written waits."""
+    person = f"redirected {status}"
     host = elsewhere.endpoint.removeprefix("http://")
     target = {"absolute": f"http://{host}", "without a scheme": f"//{host}", "with a name": f"http://x:y@{host}"}[kind]
     proxy.script = lambda exchange: Answer(status, (JSON, ("Location", target + exchange.target)), b"{}")
     with quick(either_platform, proxy, tmp_path / "j") as client:
-        client.user.identify("redirected", sign_user_id(either_platform.verification_key, "redirected"))
+        client.user.identify(person, sign_user_id(either_platform.verification_key, person))
         with pytest.raises(LMGError):
             client.business.list(timeout=1)
         tried = proxy.wait_for(3, DRAIN_S)
@@ -69,7 +78,7 @@ def test_a_redirect_takes_nothing_to_another_host(
 
     assert (True, True) == (tried, arrived)
     assert [] == elsewhere.seen()
-    assert "VERIFIED" == Admin(either_platform).user("redirected")["state"]
+    assert "VERIFIED" == Admin(either_platform).user(person)["state"]
 
 
 def test_proxies_of_the_environment_hear_nothing(

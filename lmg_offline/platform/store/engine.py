@@ -8,6 +8,7 @@ serializable isolation" for the events.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -171,8 +172,13 @@ class _File:
         self._seen: tuple[int, int] | None = None
 
     def connect(self) -> sqlite3.Connection:
-        """Open the file; make it if it was never seen."""
+        """Open the file; make it if it was never seen, for its owner alone. Its log and index get its mode."""
         mode = "rwc" if self._seen is None else "rw"
+        if self._seen is None:
+            try:
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            except OSError:
+                pass  # it is there, or SQLite says better why it can't be
         uri = f"file:{quote(self._path)}?mode={mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
         connection.isolation_level = None
