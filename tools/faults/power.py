@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -157,7 +158,7 @@ def _copy(platform: Running, target: Path) -> Path:
 
 def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Recording, share: float) -> Report:
     """Go through the record; at every sync, or a share of them, look at what a cut right before its end may leave."""
-    report, disk, number = Report("power"), Disk(recording.files), 0
+    report, disk, number, cuts = Report("power"), Disk(recording.files), 0, 0
     returned_ns: list[int] = []
     for deed in (*recording.deeds, Deed("S", "", 0, b"", time.monotonic_ns())):  # and once at the end of it all
         if deed.kind == "M":
@@ -166,11 +167,17 @@ def _cut_everywhere(stage: Stage, home: Path, rng: random.Random, recording: Rec
         if deed.kind == "S":
             number += 1
             if rng.random() < share:
+                cuts += 1
                 cut = _cut(recording, returned_ns, number, deed.at_ns)
                 report = _look(stage, home, rng, recording, disk, cut, report)
         disk.do(deed)
         if len(report.details) >= STOP_AFTER:
             break
+    print(
+        f"[power] durability {recording.durability}: {len(recording.story.steps):,} calls, cut at {cuts:,} of"
+        f" {number:,} syncs, {report.tries:,} disks",
+        file=sys.stderr,
+    )
     return report
 
 
