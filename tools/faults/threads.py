@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from .visits import Notebook, app_form, identify, track, update
 
 CALLS = 12
 INTERRUPTS = 150
+ALONE_S = 5.0
 MANY = 20  # of a notebook in which more is noted than in others, and above which there is none
 EVENTS = ("online", "synced", "identified", "verified", "session_reset")
 CALLBACK = 10  # number of the first notebook that a callback may use
@@ -218,8 +220,7 @@ def sync_dies_idle(life: Life) -> None:
     life.write(client, 0, 3)
     if not client.flush(ENDS_WITHIN_S):
         fail(HUNG + "not delivered")
-    if not kill_thread("lmg-offline.sync", SystemExit):
-        fail("there was no sync thread")
+    wait_until(lambda: kill_thread("lmg-offline.sync", SystemExit), "there is no sync thread")
     wait_until(lambda: client.status().restarts == 1, "status() does not say that the sync thread had died")
     wait_until(lambda: thread_of("lmg-offline.sync") is not None, "no sync thread took its place")
     life.write(client, 1, CALLS)
@@ -324,11 +325,24 @@ def thread_of(name: str) -> threading.Thread | None:
 
 
 def kill_thread(name: str, kind: type[BaseException]) -> bool:
-    """Raise an exception in a thread at the next line it runs; say whether there was such a thread."""
-    thread = thread_of(name)
-    if thread is None or thread.ident is None:
-        return False
-    return bool(ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(kind)))
+    """
+    Raise an exception in a thread at the next line it runs; say whether there was such a thread.
+
+    Not while any thread is just being started: CPython keeps it under the number
+    of the one that starts it, and a thread that is killed in its first line
+    leaves `Thread.start` waiting for ever.
+    """
+    kill = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(ALONE_S)  # nobody is started between the look and the kill
+    try:
+        threads = threading.enumerate()
+        if any(each.ident is None for each in threads):
+            return False
+        idents = [each.ident for each in threads if each.name == name]
+        return bool(idents and kill(ctypes.c_ulong(idents[0] or 0), ctypes.py_object(kind)))
+    finally:
+        sys.setswitchinterval(interval_s)
 
 
 SCENES: dict[str, Callable[[Life], None]] = {
