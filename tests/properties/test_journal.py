@@ -296,4 +296,4 @@ def answer_of(
 
 
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = search(examples=30, steps=30)
+TestJournal.settings = search(examples=20, steps=25)
