@@ -405,8 +405,8 @@ class Store:
 
     def _has_leftovers(self) -> bool:
         """Whether a log lies there without its journal: it must never be taken for a new one's."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        return wal.exists() and wal.stat().st_size > 0
+        beside = (self.path.with_name(self.path.name + suffix) for suffix in ("-wal", "-journal"))
+        return any(each.exists() and each.stat().st_size > 0 for each in beside)
 
     def _open_sound(self) -> None:
         """
