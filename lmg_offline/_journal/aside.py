@@ -41,7 +41,7 @@ class Aside:
 
     def begin(self, now_ms: int) -> None:
         """Make the folder for what is to be set aside; `move` does it."""
-        stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = _stamp(now_ms)
         number, name = 1, f"{_PREFIX}{stamp}"
         while any((self._folder / f"{name}{suffix}").exists() for suffix in ("", _MOVING, _UNFINISHED)):
             number, name = number + 1, f"{_PREFIX}{stamp}-{number}"
@@ -105,7 +105,9 @@ class Aside:
             shutil.rmtree(old, ignore_errors=True)
 
     def _one(self, suffix: str) -> Path | None:
-        found = sorted(path for path in self._folder.glob(f"{_PREFIX}*{suffix}") if path.is_dir())
+        found = sorted(
+            path for path in self._folder.glob(f"{_PREFIX}*{suffix}") if path.is_dir() and not path.is_symlink()
+        )
         return found[-1] if found else None
 
     @staticmethod
@@ -116,6 +118,13 @@ class Aside:
             raise JournalUnavailable(
                 f"a damaged journal can't be set aside ({error.strerror}); make its folder writable, or free disk space"
             ) from error
+
+
+def _stamp(now_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (OverflowError, ValueError, OSError):
+        return "undated"  # a clock beyond all calendars
 
 
 def kept(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import JournalLocked
+from ..errors import JournalCorrupt, JournalLocked, JournalUnavailable
 from .engine import engine_for, journal_error, mapped
 from .location import check_file
 
@@ -21,7 +21,11 @@ class ExclusiveFile:
 
     @classmethod
     def try_open(cls, path: Path) -> ExclusiveFile | None:
-        """Take the lock without waiting; None when another holds it. Raises JournalError otherwise."""
+        """
+        Take the lock without waiting; None when another holds it. Raises JournalError otherwise.
+
+        The file holds nothing: one that was damaged is emptied, and can be locked at the next try.
+        """
         with mapped(path):
             if not check_file(path):
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
@@ -33,7 +37,10 @@ class ExclusiveFile:
                 connection.exec_driver_sql("BEGIN EXCLUSIVE")
             except DBAPIError as error:
                 connection.close()
-                if isinstance(journal_error(path, error), JournalLocked):
+                found = journal_error(path, error)
+                if isinstance(found, JournalCorrupt):
+                    _empty(path)
+                if isinstance(found, JournalLocked | JournalCorrupt):
                     return None
                 raise
         return cls(connection)
@@ -42,3 +49,11 @@ class ExclusiveFile:
         """Let the lock go."""
         self._connection.exec_driver_sql("ROLLBACK")
         self._connection.close()
+
+
+def _empty(path: Path) -> None:
+    """By its name, and without opening it: that would drop a lock that is held on it."""
+    try:
+        os.truncate(path, 0)
+    except OSError as error:
+        raise JournalUnavailable(f"{path} is damaged and can't be emptied ({error.strerror}); remove it") from error

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import Connection
 
@@ -77,7 +77,9 @@ class Journal:
 
     def current(self) -> LaneRow:
         """Return the lane of the current session, as every process sees it."""
-        return self.store.read_with(_current)
+        found = self.store.read(_CURRENT)
+        lane = LaneRow(*found[0]) if found else None
+        return lane if _is_sound(lane) else self.store.read_with(_current)
 
     def append(self, kind: str, body: str) -> Written:
         """
@@ -323,9 +325,14 @@ class Journal:
 def _current(connection: Connection) -> LaneRow:
     found = rows(connection, _CURRENT)
     lane = LaneRow(*found[0]) if found else None
-    if lane is None or lane.sealed_at is not None or not lane.is_intact():
+    if not _is_sound(lane):
         raise JournalCorrupt("the journal names no current session; open it again to have it recovered")
     return lane
+
+
+def _is_sound(lane: LaneRow | None) -> TypeGuard[LaneRow]:
+    """Whether a lane can be the current one: it is what was written, and nobody has ended it."""
+    return lane is not None and lane.sealed_at is None and lane.is_intact()
 
 
 def seal_identity(connection: Connection, lane_id: int) -> None:

@@ -15,10 +15,9 @@ import os
 import struct
 from pathlib import Path
 
-from .records import row_digest
-
 FILE_NAME = "journal.mark"
-_FORM = struct.Struct(">q8s")
+# The key, and once more with every bit turned, by which it is known for one.
+_FORM = struct.Struct(">qq")
 
 
 class Mark:
@@ -42,8 +41,8 @@ class Mark:
             os.close(fd)
         if len(found) != _FORM.size:
             return None
-        position, digest = _FORM.unpack(found)
-        return int(position) if digest == row_digest(position) else None
+        position, turned = _FORM.unpack(found)
+        return int(position) if turned == ~position else None
 
     def write(self, position: int) -> None:
         """Note a key whose write is committed. A disk that is full keeps it from nothing but this."""
@@ -51,7 +50,7 @@ class Mark:
             if self._fd is None:
                 flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
                 self._fd = os.open(self._path, flags, 0o600)
-            record = _FORM.pack(position, row_digest(position))
+            record = _FORM.pack(position, ~position)
             if hasattr(os, "pwrite"):
                 os.pwrite(self._fd, record, 0)
             else:

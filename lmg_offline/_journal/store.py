@@ -98,6 +98,7 @@ class Store:
     def __init__(self, folder: Path, clock: Clock, durable: bool) -> None:
         self.folder = folder
         self.path = folder / FILE_NAME
+        self._name = str(self.path)
         self.clock = clock
         self.durable = durable
         self.page_bytes = 0
@@ -441,8 +442,8 @@ class Store:
 
     def _has_leftovers(self) -> bool:
         """Whether a log lies there without its journal: it must never be taken for a new one's."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        return wal.exists() and wal.stat().st_size > 0
+        beside = (self.path.with_name(self.path.name + suffix) for suffix in ("-wal", "-journal"))
+        return any(each.exists() and each.stat().st_size > 0 for each in beside)
 
     def _open_sound(self) -> None:
         """
@@ -468,7 +469,7 @@ class Store:
                 probe.close()
         is_new = self.recovery is not None and (before is None or before.recovery_id != self.recovery.recovery_id)
         self._has_news = is_new and self._openings > 0
-        self._file = _file_at(self.path)
+        self._file = _file_at(self._name)
         self._openings += 1
 
     def _set_aside(self) -> None:
@@ -490,7 +491,7 @@ class Store:
         """
         self._lock_file()
         try:
-            if _file_at(self.path) != self._file:
+            if _file_at(self._name) != self._file:
                 self._follow()
         except BaseException:
             self._lock.release()
@@ -511,7 +512,7 @@ class Store:
             self._lock = lock
             self._lock_file()
         set_aside = Aside(self.path)
-        if _file_at(self.path) is None and not set_aside.is_begun():
+        if _file_at(self._name) is None and not set_aside.is_begun():
             raise self._removed()
         self._attach()
 
@@ -574,7 +575,7 @@ class Store:
         file and the log that SQLite opens by their names must belong together.
         """
         self._check_open()
-        if self._reader is None or self._reader.invalidated or _file_at(self.path) != self._reader_file:
+        if self._reader is None or self._reader.invalidated or _file_at(self._name) != self._reader_file:
             with self._use:
                 self._take_lock()
                 try:
@@ -714,9 +715,9 @@ def _close(connection: Connection | None) -> None:
             log.debug("connection not closed", extra={"error": type(error).__name__})
 
 
-def _file_at(path: Path) -> _File | None:
+def _file_at(path: str) -> _File | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - at every use of the journal: a Path would take three times as long
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -24,8 +24,9 @@ from lmg_offline._journal.journal import Journal
 from lmg_offline._journal.mark import Mark
 from lmg_offline._journal.tables import LANE_SHIFT
 from lmg_offline._support.clock import SystemClock
+from lmg_offline._sync.lease import Lease
 from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError
-from tests.fakes import Rig
+from tests.fakes import ManualClock, Rig
 from tools.faults import damage
 
 BODY = json.dumps({"name": "seen", "properties": {"text": "x" * 300}})
@@ -501,6 +502,28 @@ def test_an_older_journal_that_is_damaged_is_recovered_as_it_is(tmp_path: Path, 
     assert expected == journal.store.read("SELECT id FROM entries ORDER BY position")
     assert (user, True) == (journal.current().user_id, desk_of(journal).audit().adds_up)
     journal.close()
+
+
+@pytest.mark.parametrize("wall_ms", [-1, 10**17])
+def test_a_clock_beyond_all_calendars_keeps_nobody_from_recovering(tmp_path: Path, wall_ms: int) -> None:
+    """The folder's name is only for people."""
+    folder, clock = tmp_path / "j", ManualClock()
+    receipts = written(folder, 2)
+    damage.behead(folder / "journal.db", random.Random(1))
+    clock.wall = wall_ms
+    journal = Journal.open(folder, clock, durable=True)
+
+    assert (receipts, 1) == (queued(journal), len(folders(folder)))
+    journal.close()
+
+
+def test_a_damaged_lease_stops_nobody_from_sending(tmp_path: Path) -> None:
+    """The file that says who sends holds nothing that could be lost."""
+    (tmp_path / "lease.db").write_bytes(b"no database" * 500)
+    lease = Lease(tmp_path)
+
+    assert (False, True) == (lease.acquire(), lease.acquire())
+    lease.release()
 
 
 def test_a_mark_that_is_damaged_says_nothing(tmp_path: Path) -> None:
