@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tools.faults.rows import ROWS
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "security.md"
 NAMED = re.compile(r"\b((?:tests|tools|docs)/[\w/.-]+\.(?:py|md))(?:::(\w+))?")
-SOURCES = [DOCUMENT, *sorted((ROOT / "tests" / "security").glob("*.py"))]
+GUARANTEES = ROOT / "docs" / "guarantees.md"
+SOURCES = [DOCUMENT, GUARANTEES, *sorted((ROOT / "tests" / "security").glob("*.py"))]
 HEADINGS = (
     "The next person at the kiosk",
     "The thief of the device",
@@ -45,10 +48,25 @@ def test_what_is_named_as_proof_is_there(source: Path) -> None:
     assert [] == missing
 
 
+def promises_of(document: Path) -> list[str]:
+    """Return the rows of every table of promises."""
+    rows = [line for line in document.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    return [row for row in rows if not row.startswith(("| promise", "| ---"))]
+
+
+def test_each_guarantee_names_a_test_and_each_row_of_the_matrix_a_guarantee() -> None:
+    """Every row of every table, but for one that says "the same" of the row before it."""
+    promises = promises_of(GUARANTEES)
+    text = GUARANTEES.read_text(encoding="utf-8")
+
+    assert 30 < len(promises)
+    assert [] == [row for row in promises if not NAMED.search(row) and not row.endswith("| the same |")]
+    assert [] == [row.name for row in ROWS if f"`{row.name}`" not in text]
+
+
 def test_each_promise_names_a_test() -> None:
     """Every row of every table of promises; the other tests of this folder are all named somewhere."""
-    rows = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    promises = [row for row in rows if not row.startswith(("| promise", "| ---"))]
+    promises = promises_of(DOCUMENT)
     named = {file for file, _ in NAMED.findall(DOCUMENT.read_text(encoding="utf-8"))}
     ours = {f"tests/security/{path.name}" for path in (ROOT / "tests" / "security").glob("test_*.py")}
 
