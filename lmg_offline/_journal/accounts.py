@@ -63,7 +63,8 @@ def name_lost(connection: Connection, kept: Kept, reached: int | None, now: int)
         if last > max(lane.last, lane.acked):
             lane.missing.append((max(lane.last, lane.acked) + 1, last))
         count = lane.acked - low - lane.elsewhere
-        if not kept.is_ledger_whole and count > acked_count:
+        # A page that was taken for an empty one leaves no other trace than a count that is too small.
+        if count > acked_count and (not kept.is_ledger_whole or count - acked_count <= _MOST_AHEAD):
             lane.missing += _surplus(lane, count - acked_count, kept.damaged)
             count = acked_count
         for first, end in lane.missing:

@@ -125,6 +125,22 @@ def test_a_damaged_page_costs_its_own_entries_and_no_others(tmp_path: Path) -> N
     journal.close()
 
 
+def test_an_index_that_is_not_its_tables_hides_nothing(tmp_path: Path) -> None:
+    """The pages of two indexes have changed places: by one of them no lane would have anything to send."""
+    folder = tmp_path / "j"
+    receipts = written(folder, 3)
+    swap = (
+        "UPDATE sqlite_master SET rootpage = (SELECT sum(rootpage) FROM sqlite_master WHERE name IN"
+        " ('lanes_not_drained', 'ledger_retried')) - rootpage WHERE name IN ('lanes_not_drained', 'ledger_retried')"
+    )
+    on_disk(folder / "journal.db", "PRAGMA writable_schema=ON", swap)
+    rig = Rig(folder)
+    rig.drain()
+
+    assert {"acknowledged"} == {rig.desk.receipt(receipt) for receipt in receipts}
+    rig.close()
+
+
 def test_a_log_that_is_gone_is_missed(tmp_path: Path) -> None:
     """The file alone looks sound. What was in the log is named lost, and its numbers are not used again."""
     folder, copy = tmp_path / "j", tmp_path / "copy"

@@ -326,6 +326,11 @@ def _judged(ground: Ground, client: Client, life: Life) -> Report:
     ground.counts["entries"] += len(life.calls)
     roots = _roots(client)
     oracle = Oracle([_rooted(call, roots) for call in life.calls if call.entry_id in arrived])
+    for place, call in enumerate(oracle.calls):
+        if call.person is not None and call.person not in evidence.people:
+            if not call.anonymous:
+                report = report.found("mistaken", f"{call.kind} {call.receipt} arrived, and its person is not known")
+            oracle.calls[place] = replace(call, person=None)  # nobody's, as long as nobody said who they are
     for person, found in evidence.people.items():
         oracle.states[person] = found.state
         if found.state == "VERIFIED" and person not in life.proved:
