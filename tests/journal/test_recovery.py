@@ -160,6 +160,20 @@ def test_a_log_that_is_gone_is_missed(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_cut_of_power_is_no_damage_with_durability_normal(tmp_path: Path) -> None:
+    """What is beside the journal says no more than what is on disk, so that losing the rest is nothing to recover."""
+    journal = Journal.open(tmp_path / "j", SystemClock(), durable=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lmg_offline._journal.store.upkeep.owe", lambda *what: None)
+        receipt = journal.append("track", BODY)
+        before = Mark(tmp_path / "j").read()
+        journal.store.make_durable()
+        after = Mark(tmp_path / "j").read()
+    journal.close()
+
+    assert (None, receipt.position) == (before, after)
+
+
 def test_a_log_without_its_journal_is_not_taken_for_a_new_ones(tmp_path: Path) -> None:
     """The new journal begins empty, and the log is kept with what was set aside."""
     folder, copy = tmp_path / "j", tmp_path / "copy"
