@@ -7,7 +7,7 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        words: pytest alone, and the words go to it
     python3 tools/dev.py lint          the first three of these
     python3 tools/dev.py faults [...]  the rows of the fault matrix, each once; more words:
-                                       --minutes N --seed S --row NAME --count N --dialect D --json
+                                       --minutes N --seed S --row NAME --count N --full --dialect D --json
     python3 tools/dev.py soak [...]    three writers and a bad network: nothing lost, all flat; more
                                        words: --minutes N --seed S --csv FILE --plot FILE
     python3 tools/dev.py mutants [...] bugs planted one at a time in a copy, and the test that catches

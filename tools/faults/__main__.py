@@ -22,10 +22,13 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the first seed; default: 1")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="only this one; repeatable")
     parser.add_argument("--count", type=int, metavar="N", help="faults to make in each row; default: few")
+    parser.add_argument("--full", action="store_true", help="as many in each row as it takes to believe it: an hour")
     parser.add_argument("--dialect", choices=STAGES, default="replay", help="how the platform is spoken to")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     asked = parser.parse_args(words)
     rows = [row for row in ROWS if asked.row is None or row.name in asked.row]
+    if asked.full:
+        rows = [dataclasses.replace(row, count=row.full or row.count) for row in rows]
     reports = played(rows, STAGES[asked.dialect], asked.seed, asked.count, asked.minutes)
     if asked.json:
         print(json.dumps([dataclasses.asdict(report) for report in reports]))
