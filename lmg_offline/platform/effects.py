@@ -34,6 +34,9 @@ from lmg_offline.protocol.replay import (
     Identity,
 )
 
+# As the content schemas have it: a longer one is no content's.
+_CONTENT_ID = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -269,6 +272,7 @@ class Effects:
                 "user_id": lane.user_id,
                 "name": payload["name"],
                 "properties": canonical.encode(payload["properties"]),
+                **subject_of(payload["properties"]),
                 "occurred_at": stamp.at_ms,
             }
         )
@@ -355,6 +359,14 @@ class Effects:
         self.batch = Batch(self._connection, self._property.id, self._property.tombstone_secret, touched)
         if left is not None and user_hash(left) in self.batch.users:
             self.batch.reprofiled.add(user_hash(left))
+
+
+def subject_of(properties: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the offer and the business that an activity's properties name; None for what is no id of content."""
+    named = {name: properties.get(name) for name in ("offer_id", "business_id")}
+    return {
+        name: value if isinstance(value, str) and len(value) <= _CONTENT_ID else None for name, value in named.items()
+    }
 
 
 _FORGOTTEN = Refused(FORGOTTEN, "It was written before the person asked to be forgotten.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from marshmallow import ValidationError as SchemaError
@@ -11,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lmg_offline.platform.admin_api.access import EDITORS, READERS, Caller, endpoint
+from lmg_offline.platform.admin_api.bodies import json_body
 from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, page_reply
 from lmg_offline.platform.content import schemas, store
 from lmg_offline.protocol.canonical import text_fault
-
-MAX_BODY = 256 * 1024
 
 
 async def put_content(request: Request) -> Response:
@@ -30,7 +28,7 @@ async def put_content(request: Request) -> Response:
 def _put(request: Request, connection: Connection, caller: Caller) -> Response:
     kind = _kind(request)
     content_id = request.path_params["content_id"]
-    document = _load(kind, request.state.body)
+    document = _load(kind, json_body(request))
     if document.get("id", content_id) != content_id:
         raise Problem(422, "Unprocessable", "id differs from the one in the path; leave it out.", field="id")
     is_new = store.put(connection, caller.property_id, kind, content_id, document)
@@ -75,24 +73,10 @@ def _kind(request: Request) -> str:
     return kind
 
 
-def _load(kind: str, body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_BODY:
-        raise Problem(413, "Content Too Large", f"A document is at most {MAX_BODY} bytes.")
+def _load(kind: str, data: Any) -> dict[str, Any]:
     try:
-        data = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "Bad Request", "The body is not JSON.") from error
-    try:
-        found = schemas.BY_KIND[kind].load(data)
+        return dict(schemas.BY_KIND[kind].load(data))
     except SchemaError as error:
         raise Problem(
             422, "Unprocessable", "Some fields are not as they must be.", errors=error.messages
         ) from error
-    text = json.dumps(found, ensure_ascii=False)
-    if text_fault(text) is not None or "\\u0000" in text:
-        raise Problem(422, "Unprocessable", "NUL and lone surrogates are not text.")
-    return dict(found)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

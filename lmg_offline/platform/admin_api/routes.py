@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from lmg_offline.platform.admin_api import audience, content
+from lmg_offline.platform.admin_api import audience, content, segments
 from lmg_offline.platform.admin_api.openapi import document
 
 # A user id may hold any character, a slash too: the suffixed paths come first.
@@ -19,6 +19,16 @@ _V1: Sequence[BaseRoute] = [
     Route("/devices", audience.list_devices),
     Route("/entries", audience.list_entries),
     Route("/reports/demographics", audience.demographics),
+    Route("/segments", segments.list_segments, methods=["GET"]),
+    Route("/segments", segments.create, methods=["POST"]),
+    Route("/segments/preview", segments.preview, methods=["POST"]),
+    Route("/segments/rule-schema", segments.rule_schema),
+    Route("/segments/{segment_id}", segments.get_segment, methods=["GET"]),
+    Route("/segments/{segment_id}", segments.replace, methods=["PUT"]),
+    Route("/segments/{segment_id}", segments.delete_segment, methods=["DELETE"]),
+    Route("/segments/{segment_id}/members", segments.list_members),
+    Route("/segments/{segment_id}/members/{user_id:path}", segments.get_member),
+    Route("/segments/{segment_id}/export", segments.export),
     Route("/{kind}", content.list_content),
     Route("/{kind}/{content_id}", content.get_content, methods=["GET"]),
     Route("/{kind}/{content_id}", content.put_content, methods=["PUT"]),

@@ -32,6 +32,14 @@ from sqlalchemy import (
 from lmg_offline.platform.store.metadata import metadata
 
 ID = String(64)
+# Compared by code point on every database, as Python compares text.
+WORD_CHARS = 130
+MEMBER_CHARS = 129
+
+
+def _by_code_point(chars: int) -> String:
+    return String(chars).with_variant(String(chars, collation="C"), "postgresql")
+
 
 properties = Table(
     "properties",
@@ -194,13 +202,26 @@ profile_values = Table(
     Column("user_id", Text, nullable=False),
     Column("attribute", String(256), primary_key=True),
     Column("value", Text, nullable=False, comment="JSON"),
+    Column("word", _by_code_point(WORD_CHARS), comment="a quote and the beginning of a text; true or false"),
+    Column("number", Float(53)),
     Column("verified", Boolean, nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
     Column("device_id", ID, nullable=False),
     Column("session_id", ID, nullable=False),
     Column("entry_id", ID, nullable=False),
-    Index("ix_profile_values_attribute", "property_id", "attribute"),
+    Index("ix_profile_values_word", "property_id", "attribute", "word", "number", "user_hash"),
     comment="The effective value of each user and attribute; no row when cleared or never written",
+)
+
+profile_members = Table(
+    "profile_members",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("attribute", String(256), primary_key=True),
+    Column("member", _by_code_point(MEMBER_CHARS), primary_key=True, comment="the beginning of the text"),
+    Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
+    Index("ix_profile_members_user", "property_id", "user_hash"),
+    comment="The members of the effective values that are lists",
 )
 
 entries = Table(
@@ -250,10 +271,12 @@ activity = Table(
     Column("user_id", Text),
     Column("name", Text, nullable=False),
     Column("properties", Text, nullable=False, comment="JSON object"),
+    Column("offer_id", String(128), comment="the offer that the properties name"),
+    Column("business_id", String(128), comment="the business that the properties name"),
     Column("occurred_at", BigInteger, nullable=False),
     Index("ix_activity_user", "property_id", "user_hash", "occurred_at"),
     Index("ix_activity_session", "property_id", "session_id"),
-    Index("ix_activity_name", "property_id", "name", "occurred_at"),
+    Index("ix_activity_name", "property_id", "name", "occurred_at", "user_hash"),
 )
 
 bookmarks = Table(
