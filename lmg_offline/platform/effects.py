@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lmg_offline.platform import erasure
+from lmg_offline.platform import erasure, privacy
 from lmg_offline.platform.batch import Batch, Bookmark, LaneState, Touched, UserState
 from lmg_offline.platform.identity import TokenJudge, user_hash, verification_keys
 from lmg_offline.platform.profiles import Value, to_text
@@ -337,6 +337,14 @@ class Effects:
         if proven and target is not None:
             erasure.erase_user(self._connection, self._property, target, at_ms, self._now_ms)
             left = target
+        privacy.record(
+            self._connection,
+            self._property,
+            privacy.ERASURE,
+            privacy.THE_PERSON,
+            self._now_ms,
+            user_id=target if proven else lane.user_id,
+        )
         self._reload(left)
         after = self.batch.lanes[lane.session_id]
         after.last_entry_at = max(after.last_entry_at or 0, at_ms)

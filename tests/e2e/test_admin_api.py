@@ -153,7 +153,7 @@ def test_without_a_key_nothing_is_shown(platform: Running) -> None:
 
 @pytest.mark.parametrize("role", ["owner", "admin", "dev", "marketing", "support"])
 def test_roles(platform: Running, role: str) -> None:
-    """All read; owner, admin and marketing edit content; owner and admin see and erase whole people."""
+    """All read; marketing edits collections and not businesses; owner and admin see and erase whole people."""
     key = f"ak_{uuid.uuid4()}"
     with platform.engine.begin() as connection:
         property_id = connection.execute(properties.select()).mappings().one()["id"]

@@ -10,63 +10,48 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from lmg_offline.errors import ValidationError
-from lmg_offline.platform.admin_api.access import EDITORS, READERS, Caller, endpoint
-from lmg_offline.platform.admin_api.bodies import json_body
-from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, page_reply
+from lmg_offline.platform import privacy, properties
+from lmg_offline.platform.admin_api.access import Caller
+from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply, unprocessable
 from lmg_offline.platform.segments import members, schema, store
 from lmg_offline.platform.segments.conditions import Scope
 from lmg_offline.platform.segments.rules import Rule, parse
 from lmg_offline.platform.times import iso
-from lmg_offline.protocol.canonical import text_fault
 
-_MAX_NAME = 256
+_MAX_ID = 64
 _COLUMNS = ("user_id", "state", "first_seen_at", "last_seen_at")
 
 
-async def create(request: Request) -> Response:
-    """Keep a new one (201)."""
-    request.state.body = await request.body()
-    return await run_in_threadpool(_put, request)
+def create_segment(request: Request, connection: Connection, caller: Caller) -> Response:
+    """Keep a new segment."""
+    return _put(request, connection, caller, None)
 
 
-async def replace(request: Request) -> Response:
-    """Keep one under an id of one's own: new (201) or in the place of another (200)."""
-    request.state.body = await request.body()
-    return await run_in_threadpool(_put, request)
+def put_segment(request: Request, connection: Connection, caller: Caller) -> Response:
+    """Keep a segment under an id of one's own: new (201) or in the place of another (200)."""
+    segment_id = request.path_params["segment_id"]
+    if len(segment_id) > _MAX_ID:
+        raise unprocessable(f"An id is 1 to {_MAX_ID} characters of text.", field="id")
+    return _put(request, connection, caller, segment_id)
 
 
-async def preview(request: Request) -> Response:
-    """How many people a rule holds for."""
-    request.state.body = await request.body()
-    return await run_in_threadpool(_preview, request)
-
-
-@endpoint(EDITORS, writes=True)
-def _put(request: Request, connection: Connection, caller: Caller) -> Response:
-    body = _fields(request, {"name", "rule"})
-    name = body["name"]
-    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME or text_fault(name) is not None:
-        raise Problem(422, "Unprocessable", f"name is a text of 1 to {_MAX_NAME} characters.", field="name")
+def _put(request: Request, connection: Connection, caller: Caller, segment_id: str | None) -> Response:
+    body = request.state.document
     _rule(body["rule"])
-    segment_id = request.path_params.get("segment_id")
-    if segment_id is not None and (not 1 <= len(segment_id) <= 64 or text_fault(segment_id) is not None):
-        raise Problem(422, "Unprocessable", "An id is 1 to 64 characters of text.", field="id")
-    found, is_new = store.put(connection, caller.property_id, segment_id, name, body["rule"], _now_ms())
+    found, is_new = store.put(connection, caller.property_id, segment_id, body["name"], body["rule"], _now_ms())
     return JSONResponse(_item(found), 201 if is_new else 200)
 
 
-@endpoint(READERS)
-def _preview(request: Request, connection: Connection, caller: Caller) -> Response:
-    rule = _rule(_fields(request, {"rule"})["rule"])
+def preview_segment(request: Request, connection: Connection, caller: Caller) -> Response:
+    """How many people a rule holds for."""
+    rule = _rule(request.state.document["rule"])
     return JSONResponse({"count": members.count(connection, rule, _scope(connection, caller))})
 
 
-@endpoint(READERS)
 def list_segments(request: Request, connection: Connection, caller: Caller) -> Response:
     """Segments in the order of their ids."""
     limit, (after,) = limit_of(request), cursor_of(request, [""])
@@ -75,7 +60,6 @@ def list_segments(request: Request, connection: Connection, caller: Caller) -> R
     return page_reply(items, [found[limit - 1].id] if len(found) > limit else None)
 
 
-@endpoint(READERS)
 def get_segment(request: Request, connection: Connection, caller: Caller) -> Response:
     """One, with how many people are in it now."""
     found = _found(request, connection, caller)
@@ -83,15 +67,13 @@ def get_segment(request: Request, connection: Connection, caller: Caller) -> Res
     return JSONResponse({**_item(found), "count": count})
 
 
-@endpoint(EDITORS, writes=True)
 def delete_segment(request: Request, connection: Connection, caller: Caller) -> Response:
     """Delete one; nobody in it is changed."""
     if not store.remove(connection, caller.property_id, request.path_params["segment_id"]):
-        raise _missing()
+        raise missing("segment")
     return Response(status_code=204)
 
 
-@endpoint(READERS)
 def list_members(request: Request, connection: Connection, caller: Caller) -> Response:
     """Who is in it now, in the order of hashed ids."""
     found = _found(request, connection, caller)
@@ -101,24 +83,30 @@ def list_members(request: Request, connection: Connection, caller: Caller) -> Re
     return page_reply(items, [rows[limit - 1]["user_hash"]] if len(rows) > limit else None)
 
 
-@endpoint(READERS)
 def get_member(request: Request, connection: Connection, caller: Caller) -> Response:
     """Whether one person is in it, and why."""
     found = _found(request, connection, caller)
     user_id = request.path_params["user_id"]
     verdict = members.reason(connection, found.rule, _scope(connection, caller), user_id)
     if verdict is None:
-        raise Problem(404, "Not Found", "There is no such user in this property.")
+        raise missing("user")
     return JSONResponse({"segment": found.id, "user_id": user_id, **verdict})
 
 
-@endpoint(EDITORS)
-def export(request: Request, connection: Connection, caller: Caller) -> Response:
+def export_segment(request: Request, connection: Connection, caller: Caller) -> Response:
     """Everybody in it, as CSV or NDJSON, read a part at a time while it is sent."""
     found = _found(request, connection, caller)
     form = request.query_params.get("format", "ndjson")
     if form not in ("csv", "ndjson"):
-        raise Problem(422, "Unprocessable", "format is csv or ndjson.")
+        raise unprocessable("format is csv or ndjson.")
+    privacy.record(
+        connection,
+        properties.get(connection, caller.property_id),
+        privacy.SEGMENT_EXPORT,
+        privacy.Asker(caller.key_id, caller.role),
+        _now_ms(),
+        segment_id=found.id,
+    )
     engine, scope, rule = request.app.state.engine, _scope(connection, caller), found.rule
 
     def parts() -> Iterator[str]:
@@ -130,7 +118,6 @@ def export(request: Request, connection: Connection, caller: Caller) -> Response
     return StreamingResponse(parts(), media_type=media_type, headers=headers)
 
 
-@endpoint(READERS)
 def rule_schema(request: Request, connection: Connection, caller: Caller) -> Response:
     """The rule language as a JSON Schema."""
     return JSONResponse(schema.document(), media_type="application/schema+json")
@@ -157,18 +144,11 @@ def _ndjson(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
         yield json.dumps(_member(row), ensure_ascii=False) + "\n"
 
 
-def _fields(request: Request, names: set[str]) -> dict[str, Any]:
-    body = json_body(request)
-    if not isinstance(body, dict) or body.keys() != names:
-        raise Problem(422, "Unprocessable", f"The body is an object with {' and '.join(sorted(names))}.")
-    return body
-
-
 def _rule(document: object) -> Rule:
     try:
         return parse(document)
     except ValidationError as error:
-        raise Problem(422, "Unprocessable", "The rule is not as it must be.", errors=error.errors) from error
+        raise unprocessable("The rule is not as it must be.", errors=error.errors) from error
 
 
 def _scope(connection: Connection, caller: Caller) -> Scope:
@@ -178,12 +158,8 @@ def _scope(connection: Connection, caller: Caller) -> Scope:
 def _found(request: Request, connection: Connection, caller: Caller) -> store.Segment:
     found = store.get(connection, caller.property_id, request.path_params["segment_id"])
     if found is None:
-        raise _missing()
+        raise missing("segment")
     return found
-
-
-def _missing() -> Problem:
-    return Problem(404, "Not Found", "There is no such segment in this property.")
 
 
 def _item(segment: store.Segment) -> dict[str, Any]:

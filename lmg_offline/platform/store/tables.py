@@ -76,6 +76,9 @@ integrations = Table(
     Column("write_key_hash", String(64), nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("previous_key_hash", String(64), comment="of the write key before the last rotation"),
+    Column("previous_key_until", BigInteger, comment="until when it is good as well"),
+    Index("ix_integrations_previous_key", "previous_key_hash"),
 )
 
 verification_keys = Table(
@@ -87,6 +90,7 @@ verification_keys = Table(
     Column("message", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("created_at", BigInteger, nullable=False),
+    Column("retires_at", BigInteger, comment="not accepted from then on; None: for as long as it is active"),
 )
 
 admin_keys = Table(
@@ -338,4 +342,21 @@ platform_log = Table(
     Column("details", JSON, nullable=False),
     Index("ix_platform_log_order", "property_id", "at"),
     comment="What an operator should know: restored lanes, forks, erasures. Never a user id",
+)
+
+privacy_log = Table(
+    "privacy_log",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("subject", String(64), comment="HMAC of the user id, property's secret; None for a segment"),
+    Column("segment_id", ID),
+    Column("admin_key_id", ID, comment="None: the person asked, from a device of theirs"),
+    Column("role", String(16), comment="of the admin key, at that time"),
+    CheckConstraint("event IN ('export', 'erasure', 'segment_export')", name="event"),
+    Index("ix_privacy_log_order", "property_id", "at", "id"),
+    Index("ix_privacy_log_subject", "property_id", "subject", "at"),
+    comment="Who asked for whose data. Never a user id",
 )
