@@ -178,7 +178,16 @@ def _age(rule: Age, scope: Scope) -> Condition:
         return _among(profile_values, scope, born, compared(rule.op, rule.value))
     if rule.op == "between":
         return _among(profile_values, scope, born, compared(">=", rule.value[0]), compared("<=", rule.value[1]))
-    return _among(profile_values, scope, born, or_(*(compared("==", years) for years in rule.value)))
+    return _among(profile_values, scope, born, _aged(today, set(rule.value)))
+
+
+def _aged(today: date, ages: set[int]) -> Condition:
+    """Return whether the age is one of many: by the year of birth, whoever had their birthday this year and who not."""
+    year, day = func.substr(profile_values.c.word, 2, 4), func.substr(profile_values.c.word, 7, 5)
+    turned = day <= f"{today.month:02d}-{today.day:02d}"
+    this_year = [f"{today.year - age:04d}" for age in sorted(ages)]
+    last_year = [f"{today.year - age - 1:04d}" for age in sorted(ages)]
+    return or_(and_(turned, year.in_(this_year)), and_(not_(turned), year.in_(last_year)))
 
 
 def _born_by(today: date, years: int) -> str:

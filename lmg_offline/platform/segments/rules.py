@@ -31,6 +31,9 @@ OPS = (*COUNT_OPS, "in", "between", "contains", "exists")
 MAX_DEPTH = 8
 MAX_LEAVES = 100
 MAX_LIST = 1000
+# Of all lists together. Where each part is asked for by itself a value is sent up to eight times, and SQLite takes
+# 32,766 in a statement.
+MAX_VALUES = 3000
 MAX_NAME = 128
 MAX_AGE = 200
 MAX_DAYS = 36_500
@@ -121,6 +124,8 @@ def parse(document: object) -> Rule:
     rule = reader.rule(document, "rule", 1)
     if reader.leaves > MAX_LEAVES:
         reader.fault("rule", f"Has more than {MAX_LEAVES} comparisons.")
+    if reader.values > MAX_VALUES:
+        reader.fault("rule", f"Has more than {MAX_VALUES:,} values in its lists.")
     if reader.errors or rule is None:
         raise ValidationError(reader.errors)
     return rule
@@ -132,6 +137,7 @@ class _Reader:
     def __init__(self) -> None:
         self.errors: dict[str, list[str]] = {}
         self.leaves = 0
+        self.values = 0
 
     def fault(self, path: str, sentence: str) -> None:
         self.errors.setdefault(path, []).append(sentence)
@@ -267,6 +273,7 @@ class _Reader:
                 if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_LIST:
                     self.fault(path, f"Must be a list of 1 to {MAX_LIST:,} values.")
                     return None
+                self.values += len(value)
                 found = [self._scalar(item, f"{path}.{place}") for place, item in enumerate(value)]
                 return None if None in found else tuple(item for item in found if item is not None)
             case "between":
