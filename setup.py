@@ -43,6 +43,8 @@ DEV = [
     "snowplow-tracker>=1.1",
     "types-psutil>=7.0",
 ]
+# Apart from DEV: schemathesis loads itself into every run of pytest.
+FUZZ = ["schemathesis>=4.3"]
 
 setup(
     name="lmg-offline",
@@ -65,7 +67,7 @@ setup(
         "sqlalchemy>=2.0.40",
         "urllib3>=2.7.0",
     ],
-    extras_require={"platform": PLATFORM, "postgresql": [*PLATFORM, *POSTGRESQL], "dev": DEV},
+    extras_require={"platform": PLATFORM, "postgresql": [*PLATFORM, *POSTGRESQL], "dev": DEV, "fuzz": FUZZ},
     entry_points={"console_scripts": ["lmg-offline = lmg_offline.cli.main:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
