@@ -150,10 +150,8 @@ def main(words: list[str]) -> int:
         asked = verb in ("-h", "--help", "help")
         print(__doc__, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
-    if verb == "fuzz":  # apart: schemathesis would be loaded into every run of pytest
-        binary = environment(name, "platform,fuzz", "-fuzz")
-    else:
-        binary = environment(name)
+    # Apart: schemathesis would be loaded into every run of pytest.
+    binary = environment(name, "platform,fuzz", "-fuzz") if verb == "fuzz" else environment(name)
     if verb == "demo":
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":

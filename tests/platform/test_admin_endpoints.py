@@ -17,22 +17,34 @@ from lmg_offline.platform.admin_api.routes import DESCRIPTION, ENDPOINTS, may
 from lmg_offline.platform.app import create_app
 from lmg_offline.platform.store.engine import close_engine, make_engine
 
+
+def words(text: str) -> list[str]:
+    """Names with spaces between them."""
+    return text.split()
+
+
 # Said once more, by hand, from what the real portal says of its roles.
-EVERYBODY = """
+EVERYBODY = words(
+    """
     list_users list_activity get_user list_devices list_entries demographics get_property
     list_segments preview_segment rule_schema get_segment list_members get_member
     list_businesses get_business list_locations get_location list_offers get_offer
     list_collections get_collection list_categories get_category
-""".split()
-MARKETING = "create_segment put_segment delete_segment export_segment put_collection delete_collection".split()
-DEV = """
+"""
+)
+MARKETING = words("create_segment put_segment delete_segment export_segment put_collection delete_collection")
+DEV = words(
+    """
     change_property list_integrations create_integration rename_integration rotate_write_key revoke_integration
     list_verification_keys create_verification_key rotate_verification_key retire_verification_key list_admin_keys
-""".split()
-ADMIN = """
+"""
+)
+ADMIN = words(
+    """
     export_user erase_user list_privacy_log create_admin_key rotate_admin_key revoke_admin_key
     put_business delete_business put_location delete_location put_offer delete_offer put_category delete_category
-""".split()
+"""
+)
 OWNER = ["delete_property"]
 MAY = {
     "support": {*EVERYBODY},
@@ -133,7 +145,7 @@ def test_each_endpoint_answers_the_roles_that_may(estate: Estate, tmp_path: Path
     """Whoever may gets an answer; 403 for the other roles, 401 without a good key; and nothing is changed by these."""
     before = estate.rows()
     allowed = [role for role in ROLES if endpoint.name in MAY[role]]
-    reads = endpoint.method == "GET" and endpoint.name not in WRITES_THE_LOG or endpoint.name == "preview_segment"
+    reads = (endpoint.method == "GET" and endpoint.name not in WRITES_THE_LOG) or endpoint.name == "preview_segment"
     with estate.serving() as http:
         asked = [who for who in estate.keys if who not in allowed or reads]
         answers = {who: estate.call(http, endpoint, who) for who in asked if who != "other" or reads}
@@ -197,7 +209,7 @@ def test_the_description_is_served_to_anybody_and_is_one(estate: Estate) -> None
     assert "3.1.0" == DESCRIPTION["openapi"]
     for name, schema in DESCRIPTION["components"]["schemas"].items():
         Draft202012Validator.check_schema(schema)
-        assert "description" in schema or name == "SegmentRule"
+        assert name == "SegmentRule" or "marshmallow" not in schema["description"]
     for endpoint in ENDPOINTS:
         operation = operation_of(endpoint)
         assert endpoint.summary.endswith(".") and operation["tags"] and operation["x-roles"]

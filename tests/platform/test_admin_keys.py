@@ -141,9 +141,10 @@ def test_several_verification_keys_are_accepted_until_they_are_retired(site: Sit
     path = f"verification-keys/{row['key_id']}"
     second = ask(site, "POST", f"{path}/rotate", params={"grace_s": 3600}).json()
     third = ask(site, "POST", "verification-keys", json={}).json()
+    three = (site.keys.verification_key, second["verification_key"], third["verification_key"])
     within = [
         verified(site, number, sign_user_id(key, "ann"))
-        for number, key in enumerate((site.keys.verification_key, second["verification_key"], third["verification_key"]))
+        for number, key in enumerate(three)
     ]
     with writing(site.engine) as connection:
         table = tables.verification_keys
@@ -152,7 +153,7 @@ def test_several_verification_keys_are_accepted_until_they_are_retired(site: Sit
     beyond = [
         Kiosk(site, f"l{number}").one([identify(1, "ann", verify=True, lane=f"t{number}")], session=f"t{number}",
                                       token=sign_user_id(key, "ann"))["status"]
-        for number, key in enumerate((site.keys.verification_key, second["verification_key"], third["verification_key"]))
+        for number, key in enumerate(three)
     ]  # fmt: skip
     active = {item["key_id"]: item["active"] for item in ask(site, "GET", "verification-keys").json()["items"]}
 

@@ -15,7 +15,7 @@ from lmg_offline.platform.store.engine import close_engine, make_engine, writing
 from lmg_offline.platform.store.migrate import upgrade
 
 NOW_MS = 1_772_366_400_000
-AGES = {"attribute": "age", "op": "in", "value": list(range(0, rules.MAX_AGE + 1)) * 4}
+AGES = {"attribute": "age", "op": "in", "value": list(range(rules.MAX_AGE + 1)) * 4}
 MANY = {"trait": "t", "op": "in", "value": list(range(rules.MAX_VALUES // rules.MAX_LEAVES))}
 
 
@@ -45,7 +45,7 @@ def nested(rule: Any) -> Any:
     "rule",
     [
         pytest.param(AGES, id="every age, four times"),
-        pytest.param(nested({"any": [MANY] * rules.MAX_LEAVES}), id="as many values as there may be, as deep as may be"),
+        pytest.param(nested({"any": [MANY] * rules.MAX_LEAVES}), id="as many values, as deep as may be"),
     ],
 )
 def test_the_largest_rules_are_answered(engine: Engine, rule: Any) -> None:

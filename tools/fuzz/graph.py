@@ -145,7 +145,7 @@ def _fuzz_one(
         if wrong is not None:
             faults.append(f"Audience API {path}: {wrong}, for {str(case.body)[:500]}")
 
-    run = given(operation.as_strategy())(ask)
+    run: Any = given(operation.as_strategy())(ask)  # type: ignore[no-untyped-call]  # nor is its strategy
     # Faults are gathered, not raised: one does not end the run.
     run = settings(
         max_examples=count,

@@ -48,7 +48,7 @@ def document(raw: bytes, schema: Schema) -> dict[str, Any]:
     try:
         return dict(schema.load(found))  # type: ignore[arg-type]  # it says itself what it can't load
     except SchemaError as error:
-        errors = error.normalized_messages()
+        errors = error.messages_dict if isinstance(error.messages, dict) else {"_schema": error.messages}
         raise Problem(
             422, "Unprocessable Content", "Some fields are not as they must be.", errors=errors
         ) from error

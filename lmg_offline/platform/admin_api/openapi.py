@@ -92,7 +92,7 @@ def description(endpoints: Iterable[Endpoint], schemas: Mapping[str, JsonSchema]
     converter = plugin.converter
     if converter is None:
         raise TypeError("the plugin has no converter")
-    converter.add_attribute_function(_schema_of_its_own)
+    converter.add_attribute_function(_schema_of_its_own)  # type: ignore[no-untyped-call]
     spec.components.security_scheme("adminKey", {"type": "http", "scheme": "bearer", "description": "ak_..."})
     paths: dict[str, dict[str, Any]] = {}
     tags: dict[str, None] = {}
@@ -165,9 +165,13 @@ def _component(spec: APISpec, schema: Schema) -> str:
 
 
 def _describe(components: dict[str, Any], converter: OpenAPIConverter) -> None:
-    """Say of each component what its schema says of itself; the parts of the names of pages say enough."""
+    """Say of each component what its schema says of itself; a page is made without a word."""
     for key, name in converter.refs.items():
-        components[name].setdefault("description", inspect.getdoc(key[0]) or f"One page: {name}.")
+        components[name].setdefault("description", inspect.cleandoc(key[0].__dict__.get("__doc__") or _page(name)))
+
+
+def _page(name: str) -> str:
+    return f"One page of a list: {name.removesuffix('Page')}, and the place of the next."
 
 
 def _reference(name: str) -> dict[str, str]:

@@ -66,8 +66,9 @@ def several(schema: type[Schema], description: str = "") -> fields.List[Any]:
 def page_of(schema: type[Schema]) -> Schema:
     """Return the schema of a page of a list."""
     about = "For the parameter `cursor`; null on the last page."
-    named = {"items": several(schema), "next_cursor": text_or_none(about)}
-    return type(schema.__name__.removesuffix("Schema") + "PageSchema", (Schema,), named)()
+    named: dict[str, fields.Field[Any]] = {"items": several(schema), "next_cursor": text_or_none(about)}
+    name = schema.__name__.removesuffix("Schema") + "Page"
+    return Schema.from_dict(named, name=f"{name}Schema")()
 
 
 def _about(description: str) -> dict[str, Any]:
