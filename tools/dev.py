@@ -12,6 +12,9 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        words: --minutes N --seed S --csv FILE --plot FILE
     python3 tools/dev.py mutants [...] bugs planted one at a time in a copy, and the test that catches
                                        each; more words: --only NAME --jobs N --list
+    python3 tools/dev.py fuzz [...]    schemathesis against both APIs of a platform of its own, in an
+                                       environment of its own; more words: --count N --seed S
+    python3 tools/dev.py docs [...]    write the parts of docs/ that are made from the code; or --check
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -34,7 +37,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "faults", "soak", "mutants", "wheel")
+VERBS = ("demo", "test", "lint", "faults", "soak", "mutants", "fuzz", "docs", "wheel")
 
 
 def stop(sentence: str) -> None:
@@ -67,10 +70,11 @@ def chosen(name: str | None) -> str:
     return python
 
 
-def environment(name: str | None) -> Path:
-    """Return the interpreter of the project's environment, made or renewed if need be."""
+def environment(name: str | None, extras: str = "platform,dev", suffix: str = "") -> Path:
+    """Return the interpreter of an environment of the project, made or renewed if need be."""
     python = chosen(name)
-    folder = ROOT / (".venv" if name is None else f".venv-{hashlib.sha256(python.encode()).hexdigest()[:8]}")
+    hashed = "" if name is None else f"-{hashlib.sha256(python.encode()).hexdigest()[:8]}"
+    folder = ROOT / f".venv{suffix}{hashed}"
     binary = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "installed"
     described = b"".join((ROOT / file).read_bytes() for file in ("setup.py", "pyproject.toml"))
@@ -82,7 +86,7 @@ def environment(name: str | None) -> Path:
     if not works:
         make(python, folder)
     pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.run([*pip, "-e", f"{ROOT}[platform,dev]"], check=False).returncode:
+    if subprocess.run([*pip, "-e", f"{ROOT}[{extras}]"], check=False).returncode:
         stop("pip could not install the project; see the lines above.")
     stamp.write_text(wanted)
     return binary
@@ -148,12 +152,13 @@ def main(words: list[str]) -> int:
         asked = verb in ("-h", "--help", "help")
         print(__doc__, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
-    binary = environment(name)
+    # Apart: schemathesis would be loaded into every run of pytest.
+    binary = environment(name, "platform,fuzz", "-fuzz") if verb == "fuzz" else environment(name)
     if verb == "demo":
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
-    if verb in ("faults", "soak", "mutants"):
+    if verb in ("faults", "soak", "mutants", "fuzz", "docs"):
         return subprocess.run([str(binary), "-m", f"tools.{verb}", *rest], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])

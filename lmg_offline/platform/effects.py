@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lmg_offline.platform import erasure
+from lmg_offline.platform import erasure, privacy
 from lmg_offline.platform.batch import Batch, Bookmark, LaneState, Touched, UserState
 from lmg_offline.platform.identity import TokenJudge, user_hash, verification_keys
 from lmg_offline.platform.profiles import Value, to_text
@@ -33,6 +33,9 @@ from lmg_offline.protocol.replay import (
     VERIFICATION_REQUIRED,
     Identity,
 )
+
+# As the content schemas have it: a longer one is no content's.
+_CONTENT_ID = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +272,7 @@ class Effects:
                 "user_id": lane.user_id,
                 "name": payload["name"],
                 "properties": canonical.encode(payload["properties"]),
+                **subject_of(payload["properties"]),
                 "occurred_at": stamp.at_ms,
             }
         )
@@ -333,6 +337,14 @@ class Effects:
         if proven and target is not None:
             erasure.erase_user(self._connection, self._property, target, at_ms, self._now_ms)
             left = target
+        privacy.record(
+            self._connection,
+            self._property,
+            privacy.ERASURE,
+            privacy.THE_PERSON,
+            self._now_ms,
+            user_id=target if proven else lane.user_id,
+        )
         self._reload(left)
         after = self.batch.lanes[lane.session_id]
         after.last_entry_at = max(after.last_entry_at or 0, at_ms)
@@ -355,6 +367,14 @@ class Effects:
         self.batch = Batch(self._connection, self._property.id, self._property.tombstone_secret, touched)
         if left is not None and user_hash(left) in self.batch.users:
             self.batch.reprofiled.add(user_hash(left))
+
+
+def subject_of(properties: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the offer and the business that an activity's properties name; None for what is no id of content."""
+    named = {name: properties.get(name) for name in ("offer_id", "business_id")}
+    return {
+        name: value if isinstance(value, str) and len(value) <= _CONTENT_ID else None for name, value in named.items()
+    }
 
 
 _FORGOTTEN = Refused(FORGOTTEN, "It was written before the person asked to be forgotten.")

@@ -99,7 +99,13 @@ def erase_session(connection: Connection, property_: Property, session_id: str, 
     ).scalar_one()
     if others:
         return str(row.user_id)
-    for table in (tables.profile_values, tables.user_values, tables.bookmarks, tables.users):
+    for table in (
+        tables.profile_values,
+        tables.profile_members,
+        tables.user_values,
+        tables.bookmarks,
+        tables.users,
+    ):
         connection.execute(delete(table).where(table.c.property_id == property_.id, table.c.user_hash == row.user_hash))
     _anonymise(connection, property_.id, redemptions.c.user_hash == row.user_hash)
     return None
@@ -125,6 +131,7 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
                 table.c.session_id.not_in(kept_ids),
             )
         )
+    _delete_members(connection, property_id, hashed)
     redemptions = tables.redemptions
     _anonymise(connection, property_id, redemptions.c.user_hash == hashed, redemptions.c.session_id.not_in(kept_ids))
     entries = tables.entries
@@ -136,6 +143,19 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
             entries.c.session_id.not_in(kept_ids),
         )
         .values(user_hash=None, user_id=None)
+    )
+
+
+def _delete_members(connection: Connection, property_id: str, hashed: int) -> None:
+    """Delete the members of lists that are no longer in the user's profile."""
+    members, values = tables.profile_members, tables.profile_values
+    left = select(values.c.attribute).where(values.c.property_id == property_id, values.c.user_hash == hashed)
+    connection.execute(
+        delete(members).where(
+            members.c.property_id == property_id,
+            members.c.user_hash == hashed,
+            members.c.attribute.not_in(left.scalar_subquery()),
+        )
     )
 
 

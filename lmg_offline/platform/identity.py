@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform.store import tables
@@ -36,11 +37,14 @@ def new_key(prefix: str) -> str:
 
 
 def verification_keys(connection: Connection, property_id: str) -> list[VerificationKey]:
-    """Return the property's active verification keys."""
+    """Return the verification keys of the property that are accepted now."""
     table = tables.verification_keys
+    now_ms = time.time_ns() // 1_000_000
     rows = connection.execute(
         select(table.c.key_id, table.c.secret, table.c.message).where(
-            table.c.property_id == property_id, table.c.active
+            table.c.property_id == property_id,
+            table.c.active,
+            or_(table.c.retires_at.is_(None), table.c.retires_at > now_ms),
         )
     )
     return [VerificationKey(row.key_id, row.secret, row.message) for row in rows]

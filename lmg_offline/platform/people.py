@@ -1,4 +1,4 @@
-"""One person, or all of them, as the platform knows them: what the Admin API shows and exports."""
+"""One person as the platform knows them: what the Admin API shows."""
 
 from __future__ import annotations
 
@@ -87,26 +87,6 @@ def activity_item(row: Row) -> Row:
     }
 
 
-def export(connection: Connection, property_id: str, user_id: str) -> Row | None:
-    """Return everything held about one person, or None."""
-    found = user(connection, property_id, user_id)
-    if found is None:
-        return None
-    key = user_hash(user_id)
-    for name in ("user_values", "entries", "bookmarks", "redemptions"):
-        table = getattr(tables, name)
-        query = select(table).where(table.c.property_id == property_id, table.c.user_hash == key)
-        found[name] = [_without_keys(dict(row)) for row in connection.execute(query).mappings()]
-    sessions = [row["session_id"] for row in found["sessions"]]
-    values = tables.session_values
-    query = select(values).where(values.c.property_id == property_id, values.c.session_id.in_(sessions))
-    found["session_values"] = [_without_keys(dict(row)) for row in connection.execute(query).mappings()]
-    found["activity"] = [
-        activity_item(row) for row in activity(connection, property_id, user_id, (-1, ""), 1_000_000)
-    ]
-    return found
-
-
 def _user_row(connection: Connection, property_id: str, user_id: str) -> Row | None:
     users = tables.users
     query = select(users).where(
@@ -114,9 +94,3 @@ def _user_row(connection: Connection, property_id: str, user_id: str) -> Row | N
     )
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else dict(row)
-
-
-def _without_keys(row: Row) -> Row:
-    del row["property_id"]
-    row.pop("user_hash", None)
-    return {name: iso(value) if name.endswith("_at") else value for name, value in row.items()}

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Column, Connection, insert, select
+from sqlalchemy import Column, Connection, and_, delete, insert, or_, select, update
 
-from lmg_offline.platform.identity import key_hash, new_key
+from lmg_offline.platform import interests, keys
+from lmg_offline.platform.identity import key_hash
 from lmg_offline.platform.store import tables
-from lmg_offline.verification import VerificationKey
+from lmg_offline.platform.store.metadata import metadata
 
 DEV_PROPERTY = "dev"
+
+# The settings that have no column of their own, and what they are where nobody has set them.
+DEFAULTS: dict[str, Any] = {
+    "interest_half_life_days": interests.DEFAULT_HALF_LIFE_DAYS,
+    "time_zone": "UTC",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +68,19 @@ def get(connection: Connection, property_id: str) -> Property:
 
 
 def find_by_write_key(connection: Connection, write_key: str) -> tuple[Property, str] | None:
-    """Return the property and the integration's id of a write key, or None."""
+    """Return the property and the integration's id of a write key, or of the one before its rotation, or None."""
     table = tables.integrations
+    hashed, now_ms = key_hash(write_key), time.time_ns() // 1_000_000
     row = connection.execute(
         select(table.c.id, *_columns())
         .join(tables.properties, tables.properties.c.id == table.c.property_id)
-        .where(table.c.write_key_hash == key_hash(write_key), table.c.revoked_at.is_(None))
+        .where(
+            or_(
+                table.c.write_key_hash == hashed,
+                and_(table.c.previous_key_hash == hashed, table.c.previous_key_until > now_ms),
+            ),
+            table.c.revoked_at.is_(None),
+        )
     ).one_or_none()
     return None if row is None else (Property(*row[1:]), row[0])
 
@@ -86,8 +101,6 @@ def create(connection: Connection, name: str, now_ms: int, *, property_id: str |
         only time they are seen.
     """
     property_id = property_id or str(uuid.uuid4())
-    key = VerificationKey(f"vk_{secrets.token_hex(4)}", secrets.token_urlsafe(32))
-    keys = Keys(new_key("wk"), key.encode(), new_key("ak"))
     connection.execute(
         insert(tables.properties).values(
             id=property_id,
@@ -97,31 +110,44 @@ def create(connection: Connection, name: str, now_ms: int, *, property_id: str |
             settings={},
         )
     )
-    connection.execute(
-        insert(tables.integrations).values(
-            id=str(uuid.uuid4()),
-            property_id=property_id,
-            name=name,
-            write_key_hash=key_hash(keys.write_key),
-            created_at=now_ms,
-        )
-    )
-    connection.execute(
-        insert(tables.verification_keys).values(
-            property_id=property_id, key_id=key.id, secret=key.secret, message=key.message, created_at=now_ms
-        )
-    )
-    connection.execute(
-        insert(tables.admin_keys).values(
-            id=str(uuid.uuid4()),
-            property_id=property_id,
-            key_hash=key_hash(keys.admin_key),
-            role="owner",
-            name=name,
-            created_at=now_ms,
-        )
-    )
-    return keys
+    _, write_key = keys.create_integration(connection, property_id, name, "python", now_ms)
+    verification_key = keys.create_verification_key(connection, property_id, now_ms)
+    _, admin_key = keys.create_admin_key(connection, property_id, name, "owner", now_ms)
+    return Keys(write_key, verification_key.encode(), admin_key)
+
+
+def all_of_them(connection: Connection) -> list[dict[str, Any]]:
+    """Return id, name and age of every property, the oldest first."""
+    table = tables.properties
+    query = select(table.c.id, table.c.name, table.c.created_at).order_by(table.c.created_at, table.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def settings(connection: Connection, property_id: str) -> dict[str, Any]:
+    """Return everything that can be set of a property, as it is in force, with id, `created_at` and name."""
+    table = tables.properties
+    row = dict(connection.execute(select(table).where(table.c.id == property_id)).mappings().one())
+    kept = row.pop("settings")
+    del row["tombstone_secret"]
+    return {**row, **{name: kept.get(name, default) for name, default in DEFAULTS.items()}}
+
+
+def change(connection: Connection, property_id: str, changes: dict[str, Any]) -> None:
+    """Change settings, each by the name under which `settings` returns it. The caller has checked them."""
+    table = tables.properties
+    query = select(table.c.settings).where(table.c.id == property_id).with_for_update()
+    kept = connection.execute(query).scalar_one()
+    columns = {name: value for name, value in changes.items() if name not in DEFAULTS}
+    kept = {**kept, **{name: value for name, value in changes.items() if name in DEFAULTS}}
+    connection.execute(update(table).where(table.c.id == property_id).values(settings=kept, **columns))
+
+
+def delete_everything(connection: Connection, property_id: str) -> None:
+    """Delete a property and all that is kept for it: people, content, keys, logs."""
+    for table in reversed(metadata.sorted_tables):
+        if "property_id" in table.c:
+            connection.execute(delete(table).where(table.c.property_id == property_id))
+    connection.execute(delete(tables.properties).where(tables.properties.c.id == property_id))
 
 
 def dev_keys(connection: Connection, now_ms: int) -> Keys:
@@ -134,16 +160,16 @@ def dev_keys(connection: Connection, now_ms: int) -> Keys:
     ).one_or_none()
     if row is not None:
         return Keys(*row)
-    keys = create(connection, "Development", now_ms, property_id=DEV_PROPERTY)
+    made = create(connection, "Development", now_ms, property_id=DEV_PROPERTY)
     connection.execute(
         insert(table).values(
             property_id=DEV_PROPERTY,
-            write_key=keys.write_key,
-            verification_key=keys.verification_key,
-            admin_key=keys.admin_key,
+            write_key=made.write_key,
+            verification_key=made.verification_key,
+            admin_key=made.admin_key,
         )
     )
-    return keys
+    return made
 
 
 def _columns() -> tuple[Column[Any], ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from lmg_offline.platform import comparable
 from lmg_offline.platform.batch import Batch
 from lmg_offline.platform.profiles import Effective, Value, Values, effective
 from lmg_offline.platform.store import tables
@@ -129,6 +130,20 @@ def _write_profiles(batch: Batch) -> None:
         for attribute, each in effective(batch.verified.get(hashed, {}), unverified).items():
             wanted[hashed, attribute] = _profile_row(batch, hashed, attribute, each)
     _write_difference(batch, table, stored, wanted)
+    _write_difference(batch, tables.profile_members, _member_rows(batch, stored), _member_rows(batch, wanted))
+
+
+def _member_rows(batch: Batch, profiles: Rows) -> Rows:
+    return {
+        (hashed, attribute, member): {
+            "property_id": batch.property_id,
+            "attribute": attribute,
+            "member": member,
+            "user_hash": hashed,
+        }
+        for (hashed, attribute), row in profiles.items()
+        for member in comparable.members_of(row["value"])
+    }
 
 
 def _profile_row(batch: Batch, hashed: int, attribute: str, each: Effective) -> dict[str, Any]:
@@ -138,6 +153,7 @@ def _profile_row(batch: Batch, hashed: int, attribute: str, each: Effective) -> 
         "user_id": batch.users[hashed].user_id,
         "attribute": attribute,
         "verified": each.verified,
+        **comparable.columns_of(each.value.value or ""),
         **{name: column for name, column in _columns(each.value).items() if name != "uncertain"},
     }
 

@@ -1,8 +1,8 @@
 """
 The Admin API: REST for the people who run a property.
 
-`routes.py` lists the endpoints, `access.py` decides who may, `paging.py` holds
-cursors and problem replies. Start with `routes.py`.
+`routes.py` is the table of endpoints: path, handler, roles, schemas. `endpoints.py`
+serves it, `openapi.py` describes it, `access.py` says who is who. Start with `routes.py`.
 """
 
 from lmg_offline.platform.admin_api.routes import routes

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select
+from sqlalchemy import Connection, and_, or_, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lmg_offline.platform import erasure, people, properties, reports
-from lmg_offline.platform.admin_api.access import KEEPERS, READERS, Caller, endpoint
-from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, page_reply
+from lmg_offline.platform import people, reports
+from lmg_offline.platform.admin_api.access import Caller
+from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply, unprocessable
 from lmg_offline.platform.store import tables
 from lmg_offline.platform.times import iso
 
 
-@endpoint(READERS)
 def list_users(request: Request, connection: Connection, caller: Caller) -> Response:
     """People in the order of their hashed ids."""
     limit, (after,) = limit_of(request), cursor_of(request, [-(2**63)])
@@ -41,14 +39,12 @@ def list_users(request: Request, connection: Connection, caller: Caller) -> Resp
     return page_reply(items, [rows[limit - 1]["user_hash"]] if len(rows) > limit else None)
 
 
-@endpoint(READERS)
 def get_user(request: Request, connection: Connection, caller: Caller) -> Response:
     """One person, profile and sessions."""
     found = people.user(connection, caller.property_id, request.path_params["user_id"])
     return JSONResponse(_found(found))
 
 
-@endpoint(READERS)
 def list_activity(request: Request, connection: Connection, caller: Caller) -> Response:
     """What one person did, oldest first."""
     user_id, limit = request.path_params["user_id"], limit_of(request)
@@ -60,29 +56,6 @@ def list_activity(request: Request, connection: Connection, caller: Caller) -> R
     return page_reply(items, None if last is None else [last["occurred_at"], last["entry_id"]])
 
 
-@endpoint(KEEPERS)
-def export_user(request: Request, connection: Connection, caller: Caller) -> Response:
-    """Everything held about one person."""
-    return JSONResponse(_found(people.export(connection, caller.property_id, request.path_params["user_id"])))
-
-
-@endpoint(KEEPERS, writes=True)
-def erase_user(request: Request, connection: Connection, caller: Caller) -> Response:
-    """Erase one person, and refuse what arrives late."""
-    user_id = request.path_params["user_id"]
-    _found(people.user(connection, caller.property_id, user_id))
-    now_ms = _now_ms()
-    erasure.erase_user(connection, properties.get(connection, caller.property_id), user_id, now_ms, now_ms)
-    details = {"admin_key": caller.key_id, "role": caller.role}
-    connection.execute(
-        insert(tables.platform_log).values(
-            id=str(uuid.uuid4()), property_id=caller.property_id, at=now_ms, event="erasure_asked", details=details
-        )
-    )
-    return Response(status_code=204)
-
-
-@endpoint(READERS)
 def list_devices(request: Request, connection: Connection, caller: Caller) -> Response:
     """Devices, and how far each of their lanes is applied."""
     limit, (after,) = limit_of(request), cursor_of(request, [""])
@@ -118,7 +91,6 @@ def list_devices(request: Request, connection: Connection, caller: Caller) -> Re
     return page_reply(items, [rows[limit - 1]["device_id"]] if len(rows) > limit else None)
 
 
-@endpoint(READERS)
 def list_entries(request: Request, connection: Connection, caller: Caller) -> Response:
     """The log of applied and refused entries, in the order of application."""
     limit = limit_of(request)
@@ -158,21 +130,20 @@ def list_entries(request: Request, connection: Connection, caller: Caller) -> Re
     return page_reply(items, None if last is None else [last["applied_at"], last["session_id"], last["seq"]])
 
 
-@endpoint(READERS)
 def demographics(request: Request, connection: Connection, caller: Caller) -> Response:
     """Counts and shares by gender, age band or a custom trait."""
     by = request.query_params.get("by", "")
     if "segment" in request.query_params:
-        raise Problem(422, "Unprocessable", "This version has no segments; leave the parameter out.")
+        raise unprocessable("This version has no segments; leave the parameter out.")
     try:
         return JSONResponse(reports.demographics(connection, caller.property_id, by, _now_ms()))
     except ValueError as error:
-        raise Problem(422, "Unprocessable", str(error)) from error
+        raise unprocessable(str(error)) from error
 
 
 def _found(row: dict[str, Any] | None) -> dict[str, Any]:
     if row is None:
-        raise Problem(404, "Not Found", "There is no such user in this property.")
+        raise missing("user")
     return row
 
 

@@ -2,101 +2,69 @@
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
-from typing import Any
-
-from marshmallow import ValidationError as SchemaError
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lmg_offline.platform.admin_api.access import EDITORS, READERS, Caller, endpoint
-from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, page_reply, problem_reply
-from lmg_offline.platform.bodies import read_body
-from lmg_offline.platform.content import schemas, store
-from lmg_offline.platform.problems import AudienceError
-from lmg_offline.protocol.canonical import text_fault
+from lmg_offline.platform.admin_api import schemas
+from lmg_offline.platform.admin_api.access import EDITORS, KEEPERS, READERS, Caller
+from lmg_offline.platform.admin_api.endpoints import PAGING, Endpoint, Handler
+from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply, unprocessable
+from lmg_offline.platform.content import store
+from lmg_offline.platform.content.schemas import BY_KIND
 
-MAX_BODY = 256 * 1024
-
-
-async def put_content(request: Request) -> Response:
-    """Create (201) or replace (200) one document."""
-    settings = request.app.state.settings
-    try:
-        request.state.body = await read_body(request, MAX_BODY, settings.body_within_s)
-    except AudienceError as error:
-        return problem_reply(Problem(error.status_code, HTTPStatus(error.status_code).phrase, error.message))
-    return await run_in_threadpool(_put, request)
+_MAX_ID = 128
+# Marketing puts together what others have written.
+_WRITERS = {"collections": EDITORS}
 
 
-@endpoint(EDITORS, writes=True)
-def _put(request: Request, connection: Connection, caller: Caller) -> Response:
-    kind = _kind(request)
-    content_id = request.path_params["content_id"]
-    document = _load(kind, request.state.body)
-    if document.get("id", content_id) != content_id:
-        raise Problem(422, "Unprocessable", "id differs from the one in the path; leave it out.", field="id")
-    is_new = store.put(connection, caller.property_id, kind, content_id, document)
-    stored = store.get(connection, caller.property_id, kind, content_id)
-    return JSONResponse(stored, 201 if is_new else 200)
+def endpoints() -> list[Endpoint]:
+    """Return the four endpoints of each kind of content."""
+    return [endpoint for kind in BY_KIND for endpoint in _endpoints(kind)]
 
 
-@endpoint(READERS)
-def get_content(request: Request, connection: Connection, caller: Caller) -> Response:
-    """One document."""
-    kind = _kind(request)
-    found = store.get(connection, caller.property_id, kind, request.path_params["content_id"])
-    if found is None:
-        raise Problem(404, "Not Found", f"There is nothing of this id among the {kind}.")
-    return JSONResponse(found)
+def _endpoints(kind: str) -> list[Endpoint]:
+    schema, writers, tag = BY_KIND[kind], _WRITERS.get(kind, KEEPERS), kind.capitalize()
+    one = type(schema).__name__.removesuffix("Schema").lower()
+    path = f"/{kind}/{{content_id}}"
+
+    def listed(request: Request, connection: Connection, caller: Caller) -> Response:
+        limit, (after,) = limit_of(request), cursor_of(request, [""])
+        found = store.page(connection, caller.property_id, kind, after, limit + 1)
+        return page_reply(found[:limit], [found[limit - 1]["id"]] if len(found) > limit else None)
+
+    def got(request: Request, connection: Connection, caller: Caller) -> Response:
+        found = store.get(connection, caller.property_id, kind, request.path_params["content_id"])
+        if found is None:
+            raise missing(one)
+        return JSONResponse(found)
+
+    def put(request: Request, connection: Connection, caller: Caller) -> Response:
+        content_id, document = request.path_params["content_id"], request.state.document
+        if len(content_id) > _MAX_ID:
+            raise unprocessable(f"An id is 1 to {_MAX_ID} characters of text.", field="id")
+        if document.get("id", content_id) != content_id:
+            raise unprocessable("id differs from the one in the path; leave it out.", field="id")
+        is_new = store.put(connection, caller.property_id, kind, content_id, document)
+        stored = store.get(connection, caller.property_id, kind, content_id)
+        return JSONResponse(stored, 201 if is_new else 200)
+
+    def deleted(request: Request, connection: Connection, caller: Caller) -> Response:
+        if not store.remove(connection, caller.property_id, kind, request.path_params["content_id"]):
+            raise missing(one)
+        return Response(status_code=204)
+
+    page = schemas.page_of(type(schema))
+    return [
+        Endpoint("GET", f"/{kind}", _named(listed, f"list_{kind}", f"All {kind}, in the order of their ids."),
+                 READERS, tag, page, PAGING),
+        Endpoint("GET", path, _named(got, f"get_{one}", f"One {one}."), READERS, tag, schema),
+        Endpoint("PUT", path, _named(put, f"put_{one}", f"Create (201) or replace (200) one {one}."),
+                 writers, tag, schema, body=schema, statuses=(200, 201)),
+        Endpoint("DELETE", path, _named(deleted, f"delete_{one}", f"Delete one {one}."), writers, tag),
+    ]  # fmt: skip
 
 
-@endpoint(EDITORS, writes=True)
-def delete_content(request: Request, connection: Connection, caller: Caller) -> Response:
-    """Delete one document."""
-    kind = _kind(request)
-    if not store.remove(connection, caller.property_id, kind, request.path_params["content_id"]):
-        raise Problem(404, "Not Found", f"There is nothing of this id among the {kind}.")
-    return Response(status_code=204)
-
-
-@endpoint(READERS)
-def list_content(request: Request, connection: Connection, caller: Caller) -> Response:
-    """Documents of a kind, in the order of their ids."""
-    kind, limit, (after,) = _kind(request), limit_of(request), cursor_of(request, [""])
-    found = store.page(connection, caller.property_id, kind, after, limit + 1)
-    return page_reply(found[:limit], [found[limit - 1]["id"]] if len(found) > limit else None)
-
-
-def _kind(request: Request) -> str:
-    kind: str = request.path_params["kind"]
-    if kind not in schemas.BY_KIND:
-        raise Problem(404, "Not Found", "There is no such resource; see /admin/openapi.json.")
-    content_id = request.path_params.get("content_id", "x")
-    if not 1 <= len(content_id) <= 128 or text_fault(content_id) is not None:
-        raise Problem(422, "Unprocessable", "An id is 1 to 128 characters of text.", field="id")
-    return kind
-
-
-def _load(kind: str, body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "Bad Request", "The body is not JSON.") from error
-    try:
-        found = schemas.BY_KIND[kind].load(data)
-    except SchemaError as error:
-        raise Problem(
-            422, "Unprocessable", "Some fields are not as they must be.", errors=error.messages
-        ) from error
-    text = json.dumps(found, ensure_ascii=False)
-    if text_fault(text) is not None or "\\u0000" in text:
-        raise Problem(422, "Unprocessable", "NUL and lone surrogates are not text.")
-    return dict(found)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+def _named(handler: Handler, name: str, summary: str) -> Handler:
+    handler.__name__, handler.__doc__ = name, summary
+    return handler

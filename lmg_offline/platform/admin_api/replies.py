@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -14,6 +13,7 @@ from lmg_offline.protocol.canonical import text_fault
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+_MOST = 2**63 - 1
 
 
 class Problem(Exception):
@@ -25,6 +25,16 @@ class Problem(Exception):
         self.body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extra}
 
 
+def unprocessable(detail: str, **extra: object) -> Problem:
+    """Return the problem of a request that can be read and is not as it must be."""
+    return Problem(422, "Unprocessable Content", detail, **extra)
+
+
+def missing(what: str) -> Problem:
+    """Return the problem of something that this property does not have."""
+    return Problem(404, "Not Found", f"There is no such {what} in this property.")
+
+
 def problem_reply(problem: Problem) -> Response:
     """Return a problem as a reply."""
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
@@ -33,9 +43,16 @@ def problem_reply(problem: Problem) -> Response:
 
 def limit_of(request: Request) -> int:
     """Return the page size asked for, 1 to 1,000."""
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT):
-        raise Problem(422, "Unprocessable", f"limit is a whole number from 1 to {MAX_LIMIT}.")
+    return whole(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+
+
+def whole(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number of the query, between two bounds."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
+        raise unprocessable(f"{name} is a whole number from {least} to {most}.")
     return int(text)
 
 
@@ -45,23 +62,21 @@ def cursor_of(request: Request, start: list[Any]) -> list[Any]:
     if not text:
         return start
     try:
-        found = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
-    except (binascii.Error, ValueError, RecursionError):
+        found = json.loads(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True))
+    except (ValueError, RecursionError):
         found = None
-    if (
-        not isinstance(found, list)
-        or [type(item) for item in found] != [type(item) for item in start]
-        or not all(_is_storable(item) for item in found)
-    ):
-        raise Problem(422, "Unprocessable", "cursor is not one of this list; start without it.")
+    if not isinstance(found, list) or [type(item) for item in found] != [type(item) for item in start]:
+        raise _not_a_cursor()
+    for item in found:
+        if isinstance(item, int) and not -_MOST - 1 <= item <= _MOST:
+            raise _not_a_cursor()
+        if isinstance(item, str) and text_fault(item) is not None:
+            raise _not_a_cursor()
     return found
 
 
-def _is_storable(item: object) -> bool:
-    """Whether both databases can be asked for it."""
-    if isinstance(item, str):
-        return text_fault(item) is None
-    return isinstance(item, int) and -(2**63) <= item < 2**63
+def _not_a_cursor() -> Problem:
+    return unprocessable("cursor is not one of this list; start without it.")
 
 
 def page_reply(items: list[Any], following: list[Any] | None) -> Response:

@@ -1,48 +1,109 @@
-"""The endpoints of the Admin API, in one list."""
+"""
+The endpoints of the Admin API, in one table: path, handler, roles, what is sent and what comes back.
+
+To add one, write its handler and its schema, and a row here: the server, the
+OpenAPI description, and the tests of both and of the roles follow the table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from starlette.routing import BaseRoute, Route
 
-from starlette.routing import BaseRoute, Match, Mount, Route
-from starlette.types import Scope
+from lmg_offline.platform.admin_api import audience, content, keys, privacy, schemas, segments, settings
+from lmg_offline.platform.admin_api.access import EDITORS, KEEPERS, OWNERS, READERS, SETTERS
+from lmg_offline.platform.admin_api.endpoints import PAGING, Endpoint, Query, routes_of
+from lmg_offline.platform.admin_api.openapi import description, served
+from lmg_offline.platform.segments import schema as rule_schema
 
-from lmg_offline.platform.admin_api import audience, content
-from lmg_offline.platform.admin_api.openapi import document
+_ADMIN_KEY, _ADMIN_KEYS = schemas.NewAdminKeySchema(), schemas.page_of(schemas.AdminKeySchema)
+_INTEGRATION, _INTEGRATIONS = schemas.NewIntegrationSchema(), schemas.page_of(schemas.IntegrationSchema)
+_VERIFICATION_KEYS = schemas.page_of(schemas.VerificationKeySchema)
+_SEGMENT, _SEGMENT_BODY = schemas.SegmentSummarySchema(), schemas.SegmentBodySchema()
+_MEMBERS = schemas.page_of(schemas.UserSummarySchema)
+_BY = Query(
+    "by", "`gender`, `age_band` or `trait:` and a name.", {"type": "string", "pattern": "^(gender|age_band|trait:.+)$"},
+    required=True,
+)  # fmt: skip
+_FORMAT = Query("format", "Of the file.", {"enum": ["csv", "ndjson"], "default": "ndjson"})
+_OF_DEVICE = Query("device_id", "Of one device alone.")
+_OF_USER = Query("user_id", "About one person alone.")
+_CONFIRM = Query("name", "The property's name, to make sure.", required=True)
+_WRITE_KEY_GRACE = keys.grace(keys.WRITE_KEY_GRACE_S)
+_VERIFICATION_KEY_GRACE = keys.grace(keys.VERIFICATION_KEY_GRACE_S)
+_FILES = ("text/csv", "application/x-ndjson")
+
+# A user id may hold any character, a slash too, and some do not encode it: the longer paths come first.
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/users", audience.list_users, READERS, "People", _MEMBERS, PAGING),
+    Endpoint("GET", "/users/{user_id:path}/activity", audience.list_activity, READERS, "People",
+             schemas.page_of(schemas.ActivitySchema), PAGING),
+    Endpoint("GET", "/users/{user_id:path}/export", privacy.export_user, KEEPERS, "Privacy",
+             schemas.ExportSchema(), reads=False),
+    Endpoint("GET", "/users/{user_id:path}", audience.get_user, READERS, "People", schemas.UserSchema()),
+    Endpoint("DELETE", "/users/{user_id:path}", privacy.erase_user, KEEPERS, "Privacy"),
+    Endpoint("GET", "/privacy-log", privacy.list_privacy_log, KEEPERS, "Privacy",
+             schemas.page_of(schemas.PrivacyEventSchema), (*PAGING, _OF_USER)),
+    Endpoint("GET", "/devices", audience.list_devices, READERS, "Devices",
+             schemas.page_of(schemas.DeviceSchema), PAGING),
+    Endpoint("GET", "/entries", audience.list_entries, READERS, "Devices",
+             schemas.page_of(schemas.EntrySchema), (*PAGING, _OF_DEVICE)),
+    Endpoint("GET", "/reports/demographics", audience.demographics, READERS, "Reports", schemas.ReportSchema(), (_BY,)),
+    Endpoint("GET", "/segments", segments.list_segments, READERS, "Segments",
+             schemas.page_of(schemas.SegmentSummarySchema), PAGING),
+    Endpoint("POST", "/segments", segments.create_segment, EDITORS, "Segments", _SEGMENT, body=_SEGMENT_BODY,
+             statuses=(201,)),
+    Endpoint("POST", "/segments/preview", segments.preview_segment, READERS, "Segments", schemas.CountSchema(),
+             body=schemas.RuleBodySchema(), reads=True),
+    Endpoint("GET", "/segments/rule-schema", segments.rule_schema, READERS, "Segments", {"type": "object"},
+             media_types=("application/schema+json",)),
+    Endpoint("GET", "/segments/{segment_id}", segments.get_segment, READERS, "Segments", schemas.SegmentSchema()),
+    Endpoint("PUT", "/segments/{segment_id}", segments.put_segment, EDITORS, "Segments", _SEGMENT, body=_SEGMENT_BODY,
+             statuses=(200, 201)),
+    Endpoint("DELETE", "/segments/{segment_id}", segments.delete_segment, EDITORS, "Segments"),
+    Endpoint("GET", "/segments/{segment_id}/members", segments.list_members, READERS, "Segments", _MEMBERS, PAGING),
+    Endpoint("GET", "/segments/{segment_id}/members/{user_id:path}", segments.get_member, READERS, "Segments",
+             schemas.MembershipSchema()),
+    Endpoint("GET", "/segments/{segment_id}/export", segments.export_segment, EDITORS, "Segments", {"type": "string"},
+             (_FORMAT,), media_types=_FILES, reads=False),
+    *content.endpoints(),
+    Endpoint("GET", "/property", settings.get_property, READERS, "Property", schemas.PropertySchema()),
+    Endpoint("PATCH", "/property", settings.change_property, SETTERS, "Property", schemas.PropertySchema(),
+             body=schemas.PropertyBodySchema()),
+    Endpoint("DELETE", "/property", settings.delete_property, OWNERS, "Property", query=(_CONFIRM,)),
+    Endpoint("GET", "/integrations", keys.list_integrations, SETTERS, "Keys", _INTEGRATIONS, PAGING),
+    Endpoint("POST", "/integrations", keys.create_integration, SETTERS, "Keys", _INTEGRATION,
+             body=schemas.IntegrationBodySchema(), statuses=(201,)),
+    Endpoint("PATCH", "/integrations/{key_id}", keys.rename_integration, SETTERS, "Keys", schemas.IntegrationSchema(),
+             body=schemas.IntegrationNameSchema()),
+    Endpoint("POST", "/integrations/{key_id}/rotate", keys.rotate_write_key, SETTERS, "Keys", _INTEGRATION,
+             (_WRITE_KEY_GRACE,), problems=(409,)),
+    Endpoint("DELETE", "/integrations/{key_id}", keys.revoke_integration, SETTERS, "Keys"),
+    Endpoint("GET", "/verification-keys", keys.list_verification_keys, SETTERS, "Keys", _VERIFICATION_KEYS, PAGING),
+    Endpoint("POST", "/verification-keys", keys.create_verification_key, SETTERS, "Keys",
+             schemas.NewVerificationKeySchema(), body=schemas.VerificationKeyBodySchema(), statuses=(201,)),
+    Endpoint("POST", "/verification-keys/{key_id}/rotate", keys.rotate_verification_key, SETTERS, "Keys",
+             schemas.NewVerificationKeySchema(), (_VERIFICATION_KEY_GRACE,), statuses=(201,), problems=(409,)),
+    Endpoint("DELETE", "/verification-keys/{key_id}", keys.retire_verification_key, SETTERS, "Keys"),
+    Endpoint("GET", "/admin-keys", keys.list_admin_keys, SETTERS, "Keys", _ADMIN_KEYS, PAGING),
+    Endpoint("POST", "/admin-keys", keys.create_admin_key, KEEPERS, "Keys", _ADMIN_KEY,
+             body=schemas.AdminKeyBodySchema(), statuses=(201,)),
+    Endpoint("POST", "/admin-keys/{key_id}/rotate", keys.rotate_admin_key, KEEPERS, "Keys", _ADMIN_KEY,
+             problems=(409,)),
+    Endpoint("DELETE", "/admin-keys/{key_id}", keys.revoke_admin_key, KEEPERS, "Keys", problems=(409,)),
+)  # fmt: skip
+
+DESCRIPTION = description(ENDPOINTS, {"SegmentRule": rule_schema.document()["$defs"]["rule"]})
+
+routes: list[BaseRoute] = [Route("/admin/openapi.json", served(DESCRIPTION)), *routes_of(ENDPOINTS)]
+
+_BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 
-class _OfUser(Route):
+def may(role: str, operation: str) -> bool:
     """
-    What a person has, `/users/{user_id}/...`: its last part counts only if it was sent as one.
+    Whether a role may do something, named as in the OpenAPI description (`put_offer`).
 
-    A user id may hold any character: of somebody called `ann/export`, sent as
-    `ann%2Fexport`, the decoded path is that of ann's export.
+    Raises:
+        KeyError: There is no such operation.
     """
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the path as it is decoded, and its last part as it was sent."""
-        sent: bytes = scope.get("raw_path") or scope["path"].encode()
-        last = self.path.rsplit("/", 1)[1].encode()
-        return super().matches(scope) if sent.endswith(b"/" + last) else (Match.NONE, {})
-
-
-# The paths with a last part come first.
-_V1: Sequence[BaseRoute] = [
-    Route("/users", audience.list_users),
-    _OfUser("/users/{user_id:path}/activity", audience.list_activity),
-    _OfUser("/users/{user_id:path}/export", audience.export_user),
-    Route("/users/{user_id:path}", audience.get_user, methods=["GET"]),
-    Route("/users/{user_id:path}", audience.erase_user, methods=["DELETE"]),
-    Route("/devices", audience.list_devices),
-    Route("/entries", audience.list_entries),
-    Route("/reports/demographics", audience.demographics),
-    Route("/{kind}", content.list_content),
-    Route("/{kind}/{content_id}", content.get_content, methods=["GET"]),
-    Route("/{kind}/{content_id}", content.put_content, methods=["PUT"]),
-    Route("/{kind}/{content_id}", content.delete_content, methods=["DELETE"]),
-]
-
-routes: list[BaseRoute] = [
-    Route("/admin/openapi.json", document),
-    Mount("/admin/v1", routes=_V1),
-]
+    return role in _BY_NAME[operation].roles

@@ -86,6 +86,7 @@ class LocationSchema(ContentSchema):
 
     business_id = fields.String(required=True, validate=_ID)
     name = fields.String(required=True, validate=validate.Length(min=1, max=512))
+    short_name = _text()
     share_url = _text(load_default="")
     url = _text(load_default=None, allow_none=True)
     phone = _text(load_default=None, allow_none=True)

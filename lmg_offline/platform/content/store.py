@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
+from lmg_offline.platform.content import taxonomy
 from lmg_offline.platform.content.tables import BY_KIND
 
 Document = dict[str, Any]
@@ -28,10 +29,11 @@ def put(connection: Connection, property_id: str, kind: str, content_id: str, do
         if column in table.c:
             values[column] = document[column]
     where = and_(table.c.property_id == property_id, table.c.id == content_id)
-    if connection.execute(update(table).where(where).values(**values)).rowcount:
-        return False
-    connection.execute(insert(table).values(property_id=property_id, id=content_id, **values))
-    return True
+    is_new = not connection.execute(update(table).where(where).values(**values)).rowcount
+    if is_new:
+        connection.execute(insert(table).values(property_id=property_id, id=content_id, **values))
+    taxonomy.refresh(connection, property_id, kind, content_id)
+    return is_new
 
 
 def get(connection: Connection, property_id: str, kind: str, content_id: str) -> Document | None:
@@ -48,6 +50,7 @@ def remove(connection: Connection, property_id: str, kind: str, content_id: str)
     found = connection.execute(
         delete(table).where(table.c.property_id == property_id, table.c.id == content_id)
     )
+    taxonomy.refresh(connection, property_id, kind, content_id)
     return found.rowcount > 0
 
 

@@ -35,6 +35,16 @@ offers = _content_table("offers", Column("business_id", ID, nullable=False))
 collections = _content_table("collections", Column("priority", Integer, nullable=False))
 categories = _content_table("categories")
 
+content_categories = Table(
+    "content_categories",
+    metadata,
+    Column("property_id", String(64), ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(16), primary_key=True, comment="businesses or offers"),
+    Column("content_id", ID, primary_key=True),
+    Column("category", ID, primary_key=True, comment="the category's slug; as it was written where there is none"),
+    comment="What each business and offer is about; an offer is about what its business is about too",
+)
+
 BY_KIND = {
     "businesses": businesses,
     "locations": locations,

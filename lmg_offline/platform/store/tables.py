@@ -32,6 +32,14 @@ from sqlalchemy import (
 from lmg_offline.platform.store.metadata import metadata
 
 ID = String(64)
+# Compared by code point on every database, as Python compares text.
+WORD_CHARS = 130
+MEMBER_CHARS = 129
+
+
+def _by_code_point(chars: int) -> String:
+    return String(chars).with_variant(String(chars, collation="C"), "postgresql")
+
 
 properties = Table(
     "properties",
@@ -68,6 +76,9 @@ integrations = Table(
     Column("write_key_hash", String(64), nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("previous_key_hash", String(64), comment="of the write key before the last rotation"),
+    Column("previous_key_until", BigInteger, comment="until when it is good as well"),
+    Index("ix_integrations_previous_key", "previous_key_hash"),
 )
 
 verification_keys = Table(
@@ -79,6 +90,7 @@ verification_keys = Table(
     Column("message", Text, nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("created_at", BigInteger, nullable=False),
+    Column("retires_at", BigInteger, comment="not accepted from then on; None: for as long as it is active"),
 )
 
 admin_keys = Table(
@@ -194,13 +206,26 @@ profile_values = Table(
     Column("user_id", Text, nullable=False),
     Column("attribute", String(256), primary_key=True),
     Column("value", Text, nullable=False, comment="JSON"),
+    Column("word", _by_code_point(WORD_CHARS), comment="a quote and the beginning of a text; true or false"),
+    Column("number", Float(53)),
     Column("verified", Boolean, nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
     Column("device_id", ID, nullable=False),
     Column("session_id", ID, nullable=False),
     Column("entry_id", ID, nullable=False),
-    Index("ix_profile_values_attribute", "property_id", "attribute"),
+    Index("ix_profile_values_word", "property_id", "attribute", "word", "number", "user_hash"),
     comment="The effective value of each user and attribute; no row when cleared or never written",
+)
+
+profile_members = Table(
+    "profile_members",
+    metadata,
+    Column("property_id", ID, primary_key=True),
+    Column("attribute", String(256), primary_key=True),
+    Column("member", _by_code_point(MEMBER_CHARS), primary_key=True, comment="the beginning of the text"),
+    Column("user_hash", BigInteger, primary_key=True, autoincrement=False),
+    Index("ix_profile_members_user", "property_id", "user_hash"),
+    comment="The members of the effective values that are lists",
 )
 
 entries = Table(
@@ -250,10 +275,12 @@ activity = Table(
     Column("user_id", Text),
     Column("name", Text, nullable=False),
     Column("properties", Text, nullable=False, comment="JSON object"),
+    Column("offer_id", String(128), comment="the offer that the properties name"),
+    Column("business_id", String(128), comment="the business that the properties name"),
     Column("occurred_at", BigInteger, nullable=False),
     Index("ix_activity_user", "property_id", "user_hash", "occurred_at"),
     Index("ix_activity_session", "property_id", "session_id"),
-    Index("ix_activity_name", "property_id", "name", "occurred_at"),
+    Index("ix_activity_name", "property_id", "name", "occurred_at", "user_hash"),
 )
 
 bookmarks = Table(
@@ -315,4 +342,21 @@ platform_log = Table(
     Column("details", JSON, nullable=False),
     Index("ix_platform_log_order", "property_id", "at"),
     comment="What an operator should know: restored lanes, forks, erasures. Never a user id",
+)
+
+privacy_log = Table(
+    "privacy_log",
+    metadata,
+    Column("property_id", ID, ForeignKey("properties.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("subject", String(64), comment="HMAC of the user id, property's secret; None for a segment"),
+    Column("segment_id", ID),
+    Column("admin_key_id", ID, comment="None: the person asked, from a device of theirs"),
+    Column("role", String(16), comment="of the admin key, at that time"),
+    CheckConstraint("event IN ('export', 'erasure', 'segment_export')", name="event"),
+    Index("ix_privacy_log_order", "property_id", "at", "id"),
+    Index("ix_privacy_log_subject", "property_id", "subject", "at"),
+    comment="Who asked for whose data. Never a user id",
 )

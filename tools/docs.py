@@ -1,0 +1,83 @@
+"""
+The parts of docs/ that are made from the code: what both APIs are, for machines.
+
+    python3 -m tools.docs          write them
+    python3 -m tools.docs --check  say which are out of date; exit code 1 if any is
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from graphql import GraphQLObjectType, GraphQLSchema, build_schema, print_type
+
+from lmg_offline.platform.admin_api.routes import DESCRIPTION
+from lmg_offline.platform.audience_api.executor import read_sdl
+from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+_ROOTS = ("Query", "Mutation")
+_ABOUT = """\
+# The Audience API, as `python3 tools/dev.py docs` writes it. Two endpoints, each a schema of its own:
+# the types of the first, then what the second has beside them. `extend` marks fields that only the
+# second serves. What the real platform does not have is said to be an addition of ours.
+"""
+
+
+def audience_api() -> str:
+    """Return both schemas as one document."""
+    first, second = build_schema(read_sdl("auth.graphql")), build_schema(read_sdl("default.graphql"))
+    parts = [_ABOUT, f"# POST {AUTH_PATH}\n", *_types(first, set())]
+    parts += [f"# POST {DEFAULT_PATH}\n", *_types(second, first.type_map.keys() - {*_ROOTS})]
+    text = "\n".join(parts)
+    seen: set[str] = set()
+    lines = []
+    for line in text.split("\n"):
+        root = next((name for name in _ROOTS if line == f"type {name} {{"), None)
+        if root in seen:
+            line = f"extend {line}"
+        elif root is not None:
+            seen.add(root)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _types(schema: GraphQLSchema, known: set[str]) -> list[str]:
+    """Print the types that are not known yet, the roots first. A root that is extended has no description."""
+    names = [name for name in schema.type_map if not name.startswith("__") and name not in known]
+    names.sort(key=lambda name: _ROOTS.index(name) if name in _ROOTS else len(_ROOTS))
+    found = []
+    for name in names:
+        type_ = schema.type_map[name]
+        if name in _ROOTS and known and isinstance(type_, GraphQLObjectType):
+            type_.description = None
+        if type_.ast_node is not None:
+            found.append(print_type(type_) + "\n")
+    return found
+
+
+def admin_api() -> str:
+    """Return the description of the Admin API."""
+    return json.dumps(DESCRIPTION, indent=1, ensure_ascii=False) + "\n"
+
+
+def files() -> dict[Path, str]:
+    """Return what is made, by where it lies."""
+    return {DOCS / "audience-api.graphql": audience_api(), DOCS / "admin-openapi.json": admin_api()}
+
+
+def main(words: list[str]) -> int:
+    """Write the files, or check them."""
+    stale = [path for path, text in files().items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        print(f"{path.relative_to(DOCS.parent)} {'is out of date' if words == ['--check'] else 'written'}")
+        if words != ["--check"]:
+            path.write_text(files()[path], "utf-8")
+    return int(bool(stale) and words == ["--check"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
