@@ -1,4 +1,4 @@
-"""People, devices, the entry log and reports."""
+"""People, devices and the entry log."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sqlalchemy import Connection, and_, or_, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lmg_offline.platform import people, reports
+from lmg_offline.platform import people
 from lmg_offline.platform.admin_api.access import Caller
-from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply, unprocessable
+from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply
 from lmg_offline.platform.store import tables
 from lmg_offline.platform.times import iso
 
@@ -128,17 +128,6 @@ def list_entries(request: Request, connection: Connection, caller: Caller) -> Re
         for row in rows[:limit]
     ]
     return page_reply(items, None if last is None else [last["applied_at"], last["session_id"], last["seq"]])
-
-
-def demographics(request: Request, connection: Connection, caller: Caller) -> Response:
-    """Counts and shares by gender, age band or a custom trait."""
-    by = request.query_params.get("by", "")
-    if "segment" in request.query_params:
-        raise unprocessable("This version has no segments; leave the parameter out.")
-    try:
-        return JSONResponse(reports.demographics(connection, caller.property_id, by, _now_ms()))
-    except ValueError as error:
-        raise unprocessable(str(error)) from error
 
 
 def _found(row: dict[str, Any] | None) -> dict[str, Any]:

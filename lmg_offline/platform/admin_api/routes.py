@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
-from lmg_offline.platform.admin_api import audience, content, keys, privacy, schemas, segments, settings
+from lmg_offline.platform.admin_api import audience, content, keys, privacy, reports, schemas, segments, settings
 from lmg_offline.platform.admin_api.access import EDITORS, KEEPERS, OWNERS, READERS, SETTERS
 from lmg_offline.platform.admin_api.endpoints import PAGING, Endpoint, Query, routes_of
 from lmg_offline.platform.admin_api.openapi import description, served
+from lmg_offline.platform.reports.growth import MOST_DAYS
 from lmg_offline.platform.segments import schema as rule_schema
 
 _ADMIN_KEY, _ADMIN_KEYS = schemas.NewAdminKeySchema(), schemas.page_of(schemas.AdminKeySchema)
@@ -24,6 +25,10 @@ _BY = Query(
     "by", "`gender`, `age_band` or `trait:` and a name.", {"type": "string", "pattern": "^(gender|age_band|trait:.+)$"},
     required=True,
 )  # fmt: skip
+_SEGMENT_ID = Query("segment", "Over the people of one segment; over everybody without it.")
+_DAYS = Query("days", "How many days, today included.", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS})
+_INTERESTED = Query("user_id", "Of one person; of everybody or a segment without it.")
+_EXPLAIN = Query("explain", "1: with what gave a person's categories their points.", {"enum": ["0", "1"]})
 _FORMAT = Query("format", "Of the file.", {"enum": ["csv", "ndjson"], "default": "ndjson"})
 _OF_DEVICE = Query("device_id", "Of one device alone.")
 _OF_USER = Query("user_id", "About one person alone.")
@@ -47,7 +52,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
              schemas.page_of(schemas.DeviceSchema), PAGING),
     Endpoint("GET", "/entries", audience.list_entries, READERS, "Devices",
              schemas.page_of(schemas.EntrySchema), (*PAGING, _OF_DEVICE)),
-    Endpoint("GET", "/reports/demographics", audience.demographics, READERS, "Reports", schemas.ReportSchema(), (_BY,)),
+    Endpoint("GET", "/reports/demographics", reports.report_demographics, READERS, "Reports",
+             schemas.DemographicsSchema(), (_BY, _SEGMENT_ID), problems=(404,)),
+    Endpoint("GET", "/reports/users", reports.report_users, READERS, "Reports", schemas.GrowthSchema(),
+             (_DAYS, _SEGMENT_ID), problems=(404,)),
+    Endpoint("GET", "/reports/interests", reports.report_interests, READERS, "Reports", schemas.InterestsSchema(),
+             (_INTERESTED, _SEGMENT_ID, _EXPLAIN), problems=(404,)),
     Endpoint("GET", "/segments", segments.list_segments, READERS, "Segments",
              schemas.page_of(schemas.SegmentSummarySchema), PAGING),
     Endpoint("POST", "/segments", segments.create_segment, EDITORS, "Segments", _SEGMENT, body=_SEGMENT_BODY,

@@ -180,20 +180,72 @@ class EntrySchema(Schema):
     applied_at = instant()
 
 
-class ReportRowSchema(Schema):
-    """One value, how many have it, and their share of all."""
+class DemographicsRowSchema(Schema):
+    """One value, and how many people have it."""
 
-    value = anything("A text, a number, or true or false.", {"type": ["string", "number", "boolean"]})
+    value = anything("A text, number, true or false; of many numbers a bin.")
     count = whole()
-    share = fields.Float(required=True, metadata={"description": "Of `total`, from 0 to 1."})
+    share = fields.Float(required=True, metadata=_about("Of the total, from 0 to 1."))
+    percent = fields.Float(required=True, metadata=_about("Rounded so that all of them add up to 100."))
+    identified = whole("Of these, who is not verified.")
+    verified = whole("Of these, who is.")
 
 
-class ReportSchema(Schema):
-    """A demographic report."""
+class DemographicsSchema(Schema):
+    """A demographic report. People with a list are counted once for each member."""
 
+    by = text("What it is by.")
     total = whole("People.")
-    rows = several(ReportRowSchema)
+    rows = several(DemographicsRowSchema)
     missing = whole("People without the value.")
+    missing_percent = fields.Float(required=True)
+    other = whole("People with values too rare to be shown.")
+    other_percent = fields.Float(required=True)
+
+
+class DaySchema(Schema):
+    """One day, and how many people were first seen on it."""
+
+    day = fields.String(required=True, metadata={"format": "date"})
+    new = whole()
+
+
+class GrowthSchema(Schema):
+    """People by state, and new ones by day."""
+
+    total = whole()
+    identified = whole()
+    verified = whole()
+    days = several(DaySchema, "The oldest first.")
+
+
+class InterestSourceSchema(Schema):
+    """Something that gave a category points."""
+
+    source = text(validate=validate.OneOf(("activity", "bookmarks", "redemptions")))
+    id = text_or_none("The entry's.")
+    name = text_or_none("Of an activity.")
+    content_kind = text()
+    content_id = text()
+    occurred_at = instant()
+    points = whole("In millionths of something done today.")
+
+
+class InterestRowSchema(Schema):
+    """A category, and how much of the interest it has."""
+
+    category = text("Its slug.")
+    score = fields.Float(required=True, metadata=_about("From 0 to 1; all of them add up to 1."))
+    people = fields.Integer(metadata=_about("How many have it; of a segment or everybody."))
+    points = fields.Integer(metadata=_about("Of one person, explained."))
+    sources = fields.List(fields.Nested(InterestSourceSchema), metadata=_about("Of one person, explained."))
+
+
+class InterestsSchema(Schema):
+    """Interests, the greatest first."""
+
+    rows = several(InterestRowSchema)
+    people = fields.Integer(metadata=_about("How many have any interest; of a segment or everybody."))
 
 
 RULE = anything("What /segments/rule-schema describes.", {"$ref": "#/components/schemas/SegmentRule"})
