@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select
+from sqlalchemy import Connection, and_, or_, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -71,14 +70,8 @@ def erase_user(request: Request, connection: Connection, caller: Caller) -> Resp
     """Erase one person, and refuse what arrives late."""
     user_id = request.path_params["user_id"]
     _found(people.user(connection, caller.property_id, user_id))
-    now_ms = _now_ms()
-    erasure.erase_user(connection, properties.get(connection, caller.property_id), user_id, now_ms, now_ms)
-    details = {"admin_key": caller.key_id, "role": caller.role}
-    connection.execute(
-        insert(tables.platform_log).values(
-            id=str(uuid.uuid4()), property_id=caller.property_id, at=now_ms, event="erasure_asked", details=details
-        )
-    )
+    asked_by = {"admin_key": caller.key_id, "role": caller.role}
+    erasure.erase_for(connection, properties.get(connection, caller.property_id), user_id, _now_ms(), asked_by)
     return Response(status_code=204)
 
 
