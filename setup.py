@@ -60,7 +60,7 @@ setup(
     package_data={
         "lmg_offline": ["py.typed"],
         "lmg_offline.cli": ["data/*.csv"],
-        "lmg_offline.platform": ["**/*.graphql", "**/*.html", "**/*.mako", "**/*.ini", "**/*.css", "**/*.js", "**/*.svg"],
+        "lmg_offline.platform": [f"**/*.{kind}" for kind in ("graphql", "html", "css", "js", "svg", "mako", "ini")],
     },
     install_requires=[
         "marshmallow>=4.1.2",

@@ -118,9 +118,11 @@ def export(request: Request, connection: Connection, caller: Caller) -> Response
         raise Problem(422, "Unprocessable", "format is csv or ndjson.")
     engine, scope, rule = request.app.state.engine, _scope(connection, caller), found.rule
 
+    lines = export_lines.as_csv if form == "csv" else export_lines.as_ndjson
+
     def parts() -> Iterator[str]:
         with engine.begin() as reading:
-            yield from (export_lines.as_csv if form == "csv" else export_lines.as_ndjson)(members.everyone(reading, rule, scope))
+            yield from lines(members.everyone(reading, rule, scope))
 
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="segment.{form}"'}

@@ -77,7 +77,7 @@ KINDS: Mapping[str, Kind] = {
         _ALL_OPS,
         name="Trait",
         value="Value",
-        hint=f"A number, true, false or a text; 16 is a number, \"16\" a text. {_TWO}",
+        hint=f'A number, true, false or a text; 16 is a number, "16" a text. {_TWO}',
         names="traits",
     ),
     "activity": Kind(
@@ -243,7 +243,7 @@ def from_document(document: object) -> Builder | None:
         parse(document)
     except ValidationError:
         return None
-    assert isinstance(document, dict)  # noqa: S101 - or it would not be a rule
+    assert isinstance(document, dict)
     whole = _as_group(document)
     if whole is not None:
         return Builder(groups=(whole,))
@@ -334,9 +334,9 @@ def read_value(text: str) -> bool | int | float | str | None:
 
 def write_value(value: object) -> str:
     """Return the text that `read_value` reads as this value, alone or in a list."""
-    if isinstance(value, str) and value and "," not in value and '"' not in value and value == value.strip():
-        if read_value(value) == value:
-            return value
+    is_plain = isinstance(value, str) and value == value.strip() and not set(value) & {",", '"'}
+    if is_plain and read_value(str(value)) == value:
+        return str(value)
     return json.dumps(value, ensure_ascii=False)
 
 

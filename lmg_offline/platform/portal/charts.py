@@ -69,7 +69,7 @@ def columns(title: str, days: Sequence[tuple[date, int]]) -> Markup:
         height = _COLUMNS_PX * count / most if most else 0
         parts.append(
             Markup(
-                '<g><title>{day}: {count}</title>'
+                "<g><title>{day}: {count}</title>"
                 '<rect class="bar" x="{x}%" y="{y}" width="{width}%" height="{height}" rx="2"/></g>'
             ).format(
                 day=day.isoformat(),
@@ -90,9 +90,9 @@ def columns(title: str, days: Sequence[tuple[date, int]]) -> Markup:
 
 
 def _svg(kind: str, title: str, height: int, content: Markup) -> Markup:
-    return Markup('<svg class="chart {kind}" role="img" aria-label="{title}" width="100%" height="{height}">{content}</svg>').format(
-        kind=kind, title=title, height=height, content=content
-    )
+    return Markup(
+        '<svg class="chart {kind}" role="img" aria-label="{title}" width="100%" height="{height}">{content}</svg>'
+    ).format(kind=kind, title=title, height=height, content=content)
 
 
 def _short(label: str) -> str:

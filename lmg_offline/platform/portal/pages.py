@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -28,14 +27,15 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Not the system's own list: Windows lets programs change it.
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _PRIVATE = {"Cache-Control": "no-store"}
 
 
 def _files() -> dict[str, tuple[bytes, str]]:
     """Return the bytes and the media type of each file of `static`."""
-    return {
-        path.name: (path.read_bytes(), mimetypes.types_map[path.suffix]) for path in sorted((_HERE / "static").iterdir())
-    }
+    paths = sorted((_HERE / "static").iterdir())
+    return {path.name: (path.read_bytes(), _TYPES[path.suffix]) for path in paths}
 
 
 FILES = _files()
@@ -58,6 +58,7 @@ _environment.filters.update(
     number=wording.number,
     share=wording.share,
     value=wording.value,
+    clock=wording.clock,
     code=wording.code,
     event=wording.event,
     link=wording.link,

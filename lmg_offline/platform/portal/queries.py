@@ -61,9 +61,7 @@ def _per_day(
     return [(start + timedelta(days=place), found.get(place, 0)) for place in range(first, today + 1)]
 
 
-def device_page(
-    connection: Connection, property_id: str, after: tuple[int, str], limit: int
-) -> list[Row]:
+def device_page(connection: Connection, property_id: str, after: tuple[int, str], limit: int) -> list[Row]:
     """
     Return devices, the longest silent first, after one place (`last_seen_at`, `device_id`) in that order.
 
@@ -177,8 +175,10 @@ def _distinct(connection: Connection, table: Table, column: Column[str], propert
     rows with five names are five look-ups. Source: wiki.postgresql.org, "Loose indexscan".
     """
     mine = table.c.property_id == property_id
-    names = select(func.min(column).label("name"), literal_column("1").label("place")).where(mine).cte(
-        "names", recursive=True
+    names = (
+        select(func.min(column).label("name"), literal_column("1").label("place"))
+        .where(mine)
+        .cte("names", recursive=True)
     )
     following = select(func.min(column)).where(mine, column > names.c.name).correlate(names).scalar_subquery()
     names = names.union_all(

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from lmg_offline.platform.segments.members import say
 from lmg_offline.platform.segments.rules import Group, Not, Rule
 from lmg_offline.protocol import replay
+from lmg_offline.protocol.canonical import MAX_INTEGER
 
 ROLES = {
     "owner": "Owner",
@@ -77,8 +78,8 @@ def day(found: date) -> str:
 
 
 def instant(at_ms: int | None) -> str:
-    """Return milliseconds since 1970 UTC as `2026-03-01 12:00:05`, in UTC; a dash for None."""
-    return "–" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    """Return milliseconds since 1970 UTC as `2026-03-01 12:00:05`, in UTC; `never` for None."""
+    return "never" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def ago(at_ms: int | None, now_ms: int) -> str:
@@ -103,8 +104,17 @@ def share(part: float) -> str:
     return f"{100 * part:.1f}%"
 
 
+def clock(offset_s: float) -> str:
+    """Return how far a device's clock is off."""
+    if abs(offset_s) < 1:
+        return "right"
+    return f"{abs(offset_s):,.0f} s {'ahead' if offset_s > 0 else 'behind'}"
+
+
 def value(found: object) -> str:
-    """Return a trait's value: a text as it is, anything else as JSON."""
+    """Return a trait's value: a text as it is, anything else as JSON; a whole number without a point."""
+    if isinstance(found, float) and found.is_integer() and abs(found) < MAX_INTEGER:
+        found = int(found)
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from lmg_offline.platform import erasure, interests, people, properties
 from lmg_offline.platform.admin_api.access import KEEPERS, READERS
 from lmg_offline.platform.admin_api.replies import Problem
+from lmg_offline.platform.identity import user_hash
 from lmg_offline.platform.portal import paging, queries
 from lmg_offline.platform.portal.access import Visit, view
 from lmg_offline.platform.portal.pages import attachment
@@ -27,9 +28,7 @@ def users(visit: Visit) -> Response:
     (after,) = paging.place_of(visit, [BEFORE_ALL])
     rows = queries.user_page(visit.connection, visit.property_id, after, paging.SIZE + 1)
     following = paging.cursor(rows, "user_hash")
-    return visit.page(
-        "users.html", 404 if asked else 200, users=rows[: paging.SIZE], following=following, asked=asked
-    )
+    return visit.page("users.html", 404 if asked else 200, users=rows[: paging.SIZE], following=following, asked=asked)
 
 
 @view(READERS)
@@ -40,7 +39,7 @@ def user(visit: Visit) -> Response:
     at, entry_id = paging.place_of(visit, [-1, ""])
     rows = people.activity(visit.connection, visit.property_id, user_id, (at, entry_id), paging.SIZE + 1)
     half_life = store.half_life_days(visit.connection, visit.property_id)
-    question = interests.Question(visit.property_id, visit.now_ms, half_life, people.user_hash(user_id))
+    question = interests.Question(visit.property_id, visit.now_ms, half_life, user_hash(user_id))
     return visit.page(
         "user.html",
         user=found,
