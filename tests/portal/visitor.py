@@ -115,7 +115,7 @@ class Device:
         made += [("track", {"name": name, "properties": found}) for name, found in activities]
         made += more
         entries = [
-            {"seq": seq, "id": f"{session_id}-{seq}", "kind": kind, "made_at": 1, "age_ms": 1000, "payload": payload}
+            {"seq": seq, "id": f"{session_id}-{seq:04}", "kind": kind, "made_at": 1, "age_ms": 1000, "payload": payload}
             for seq, (kind, payload) in enumerate(made, 1)
         ]
         token = sign_user_id(self.platform.verification_key, user_id) if verify and user_id else None
