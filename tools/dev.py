@@ -10,6 +10,7 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        --minutes N --seed S --row NAME --count N --dialect D --json
     python3 tools/dev.py soak [...]    three writers and a bad network: nothing lost, all flat; more
                                        words: --minutes N --seed S --csv FILE --plot FILE
+    python3 tools/dev.py portal-shots  screenshots of every page of the portal, into docs/portal/
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -32,7 +33,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "faults", "soak", "wheel")
+VERBS = ("demo", "test", "lint", "faults", "soak", "portal-shots", "wheel")
+BROWSER = ("chromium", "chromium-driver")
 
 
 def stop(sentence: str) -> None:
@@ -115,6 +117,8 @@ def lint(python: Path) -> int:
 
 def test(python: Path, words: list[str]) -> int:
     """Run everything that must hold; a part of the tests alone when words are given."""
+    if not words or any("portal" in word for word in words):
+        browser()
     if words:
         return run("pytest", [str(python), "-m", "pytest", *words])
     started = time.monotonic()
@@ -128,6 +132,25 @@ def test(python: Path, words: list[str]) -> int:
     verdict = "something does not hold" if failed else "all of it holds"
     print(f"[test] {verdict}; {time.monotonic() - started:.1f} s", flush=True)
     return failed
+
+
+def browser() -> None:
+    """
+    Install Chromium and its driver where they are missing, on Debian or Ubuntu, as root.
+
+    Elsewhere nothing is done: the tests that need them fail, and say what to install.
+    """
+    if shutil.which("chromedriver") is not None:
+        return
+    if os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    print("installing Chromium for the portal's tests ...", file=sys.stderr)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", *BROWSER]
+    for command in (["apt-get", "update", "-qq"], install):
+        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode:
+            print("apt-get could not install it; the portal's tests will say what they lack.", file=sys.stderr)
+            return
 
 
 def without_python(words: list[str]) -> tuple[str | None, list[str]]:
@@ -153,6 +176,9 @@ def main(words: list[str]) -> int:
         return lint(binary)
     if verb in ("faults", "soak"):
         return subprocess.run([str(binary), "-m", f"tools.{verb}", *rest], cwd=ROOT, check=False).returncode
+    if verb == "portal-shots":
+        browser()
+        return subprocess.run([str(binary), "-m", "tools.portal"], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
     return test(binary, rest)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import databases
 import pytest
-from tools.portal.chromium import Browser, BrowserMissing, chromium
 from visitor import OPENED, Visitor, furnish, signed_in
 
 from lmg_offline.platform.server import Running, running
+from tools.portal.chromium import Browser, BrowserMissing, chromium
 
 
 @pytest.fixture(autouse=True)

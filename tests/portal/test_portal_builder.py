@@ -18,7 +18,7 @@ from lmg_offline.platform.segments.rules import parse
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "platform"))
 
-import audience  # noqa: E402 - the rule language in Python, beside the platform's own tests
+import audience
 
 PEOPLE = audience.population(7)
 
@@ -38,7 +38,9 @@ def test_a_value_is_read_as_what_it_looks_like(text: str, value: object) -> None
     assert (value, type(value)) == (found, type(found))
 
 
-@given(st.one_of(st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.text()))
+@given(
+    st.one_of(st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.text())
+)
 def test_a_value_is_written_so_that_it_is_read_again(value: object) -> None:
     """Alone, and between others."""
     text = builder.write_value(value)
@@ -61,11 +63,17 @@ COMPARED = st.one_of(
 LEAVES = st.one_of(
     st.builds(lambda name, value: {"trait": name, **value}, st.sampled_from([*audience.TRAITS, " , "]), COMPARED),
     st.builds(lambda name, value: {"attribute": name, **value}, st.sampled_from(["gender", "email"]), COMPARED),
-    st.builds(lambda op, age: {"attribute": "age", "op": op, "value": age}, st.sampled_from(["<", ">="]), st.integers(0, 99)),
+    st.builds(
+        lambda op, age: {"attribute": "age", "op": op, "value": age}, st.sampled_from(["<", ">="]), st.integers(0, 99)
+    ),
     st.sampled_from([{"state": "verified"}, {"state": "identified"}]),
     st.fixed_dictionaries(
         {"activity": st.sampled_from(audience.ACTIVITIES)},
-        optional={"op": st.sampled_from(["==", "<"]), "count": st.integers(0, 3), "within_days": st.sampled_from([1, 30])},
+        optional={
+            "op": st.sampled_from(["==", "<"]),
+            "count": st.integers(0, 3),
+            "within_days": st.sampled_from([1, 30]),
+        },
     ),
     st.fixed_dictionaries(
         {"interest": st.sampled_from(["food", "fun"]), "score": st.sampled_from([0, 0.25, 1])},
@@ -82,7 +90,11 @@ GROUPS = st.one_of(
 RULES = st.one_of(
     SIGNED,
     GROUPS,
-    st.builds(lambda match, rules: {match: rules}, st.sampled_from(["all", "any"]), st.lists(GROUPS | SIGNED, min_size=1, max_size=4)),
+    st.builds(
+        lambda match, rules: {match: rules},
+        st.sampled_from(["all", "any"]),
+        st.lists(GROUPS | SIGNED, min_size=1, max_size=4),
+    ),
 )  # fmt: skip
 
 
@@ -153,7 +165,9 @@ def test_buttons_add_and_take_away() -> None:
 
 def test_a_form_of_nonsense_is_a_form() -> None:
     """What is not a choice is the first of them."""
-    form = builder.from_form({"match": "x", "g1-c1-kind": "x", "g1-match": "x", "g1-c1-op": "x", "g99999-c1-kind": "age"})
+    form = builder.from_form(
+        {"match": "x", "g1-c1-kind": "x", "g1-match": "x", "g1-c1-op": "x", "g99999-c1-kind": "age"}
+    )
 
     assert Builder("all", (Group("all", (Condition("age", "", "==", "", "", False),)),)) == form
     assert Builder() == builder.from_form({})
@@ -165,7 +179,12 @@ def test_a_form_of_nonsense_is_a_form() -> None:
         ({"state": "verified"}, "is verified"),
         ({"not": {"any": [{"state": "verified"}, {"trait": "x", "op": "exists"}]}}, "not (is verified or x is known)"),
         (
-            {"all": [{"attribute": "age", "op": ">=", "value": 18}, {"any": [{"trait": "a", "op": "==", "value": "b"}]}]},
+            {
+                "all": [
+                    {"attribute": "age", "op": ">=", "value": 18},
+                    {"any": [{"trait": "a", "op": "==", "value": "b"}]},
+                ]
+            },
             'age >= 18 and a == "b"',
         ),
     ],

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 from visitor import PROPERTY, Device, Visitor, put_content, put_segment, signed_in
 
 from lmg_offline.platform.content import store as content
@@ -22,7 +22,7 @@ from lmg_offline.platform.store import tables
 from lmg_offline.platform.store.engine import writing
 from lmg_offline.protocol import replay
 
-EVIL = "<img src=x onerror=\"window.hit=1\">'\"</td></script>{{7*7}}\u202e"
+EVIL = '<img src=x onerror="window.hit=1">\'"</td></script>{{7*7}}\u202e'
 
 
 def words(answer: Any) -> str:
@@ -84,7 +84,9 @@ def test_devices_are_listed_with_how_far_they_lag(furnished: Running, guest: Vis
         )
     shown = words(guest.get("/devices"))
 
-    assert re.search(r"kiosk-1 5 hours \d{4}-\d\d-\d\d \d\d:\d\d:\d\d 90 s behind 5 kiosk-0 under a minute", shown), shown
+    assert re.search(r"kiosk-1 5 hours \d{4}-\d\d-\d\d \d\d:\d\d:\d\d 90 s behind 5 kiosk-0 under a minute", shown), (
+        shown
+    )
 
 
 def test_a_person_is_found_by_their_id_and_shown_with_where_each_value_came_from(guest: Visitor) -> None:
@@ -96,7 +98,7 @@ def test_a_person_is_found_by_their_id_and_shown_with_where_each_value_came_from
     assert (303, "/portal/user?id=person-0") == (found.status_code, found.headers["location"])
     assert re.search(row, verified), verified
     assert "birthday 1985-01-01 Identified" in identified
-    assert "offer_viewed {\"offer_id\":\"coffee\"} kiosk-0" in verified
+    assert 'offer_viewed {"offer_id":"coffee"} kiosk-0' in verified
     assert "food 100.0%" in verified
     assert "There is nobody with this id." in words(guest.get("/users", id="nobody"))
 
@@ -120,9 +122,7 @@ def test_activity_is_read_a_page_at_a_time(furnished: Running, guest: Visitor) -
 def test_a_person_is_exported_as_the_admin_api_exports_them(furnished: Running, guest: Visitor) -> None:
     """As a file to be saved."""
     answer = guest.post("/user/export", id="person-0")
-    api = guest.http.get(
-        "/admin/v1/users/person-0/export", headers={"Authorization": f"Bearer {furnished.admin_key}"}
-    )
+    api = guest.http.get("/admin/v1/users/person-0/export", headers={"Authorization": f"Bearer {furnished.admin_key}"})
 
     assert api.json() == answer.json()
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -143,7 +143,9 @@ def test_erasing_asks_first_and_is_noted_with_the_key(furnished: Running, guest:
     assert 404 == guest.post("/user/erase", id="goes", sure="yes").status_code
 
 
-def test_a_segment_is_built_counted_kept_changed_and_deleted_without_scripts(furnished: Running, guest: Visitor) -> None:
+def test_a_segment_is_built_counted_kept_changed_and_deleted_without_scripts(
+    furnished: Running, guest: Visitor
+) -> None:
     """By the form's buttons alone."""
     start = {"id": "", "name": "Old and learned", "g1-match": "all"}
     first = {"g1-c1-kind": "age", "g1-c1-op": ">=", "g1-c1-value": "30", "g1-c1-name": "", "g1-c1-days": ""}
@@ -215,7 +217,9 @@ def test_content_is_made_changed_and_deleted_by_its_form(furnished: Running, gue
     """As the Admin API would: the same schema, the same document."""
     fields = {"id": "tea", "business_id": "cafe", "headline": "Tea", "enabled": "yes", "redemption": "",
               "location_ids": "main\n\n other "}  # fmt: skip
-    wrong = guest.post("/content/offers/save", **{**fields, "is_new": "yes", "headline": "", "redemption": '{"kind": 1}'})
+    wrong = guest.post(
+        "/content/offers/save", **{**fields, "is_new": "yes", "headline": "", "redemption": '{"kind": 1}'}
+    )
     made = guest.post("/content/offers/save", **fields, is_new="yes")
     twice = guest.post("/content/offers/save", **fields, is_new="yes")
     with furnished.engine.begin() as connection:
@@ -227,9 +231,7 @@ def test_content_is_made_changed_and_deleted_by_its_form(furnished: Running, gue
 
     assert 422 == wrong.status_code and "2 fields are not as they must be." in words(wrong)
     assert "kind: Not a valid string." in words(wrong)
-    assert (303, 422, 303, 404, 303) == tuple(
-        answer.status_code for answer in (made, twice, changed, unknown, deleted)
-    )
+    assert (303, 422, 303, 404, 303) == tuple(answer.status_code for answer in (made, twice, changed, unknown, deleted))
     assert "Is taken by another" in words(twice)
     assert stored is not None
     assert ("Tea", ["main", "other"], True, "tea") == tuple(
@@ -264,6 +266,36 @@ def test_every_code_and_event_has_its_words() -> None:
     assert "token refused" == wording.code("token_refused")
 
 
+def test_lists_are_read_from_an_index_and_no_further_than_they_are_shown(furnished: Running) -> None:
+    """The refused among the entries, the latest of them, and the names of traits and activities."""
+    engine, statements = furnished.engine, []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    with engine.begin() as connection:
+        event.listen(engine, "before_cursor_execute", note)
+        queries.entry_page(connection, PROPERTY, (2**63 - 1, "x", 1), 5, refused_only=True)
+        queries.entry_page(connection, PROPERTY, (2**63 - 1, "x", 1), 5)
+        queries.refusals(connection, PROPERTY)
+        queries.trait_names(connection, PROPERTY)
+        queries.activity_names(connection, PROPERTY)
+        event.remove(engine, "before_cursor_execute", note)
+        is_sqlite = engine.dialect.name == "sqlite"
+        if not is_sqlite:
+            # A table of a few rows is read as a whole otherwise.
+            for dear in ("seqscan", "bitmapscan", "sort"):
+                connection.exec_driver_sql(f"SET LOCAL enable_{dear} = off")
+        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+        plans = [str(connection.exec_driver_sql(f"{explain} {sql}", found).all()) for sql, found in statements]
+
+    indexes = ("ix_entries_refused", "ix_entries_order", "ix_entries_refused", "ix_profile_values_word",
+               "ix_activity_name")  # fmt: skip
+    assert [True] * 5 == [name in plan for name, plan in zip(indexes, plans, strict=True)], plans
+    assert not any(word in plan for plan in plans[:2] for word in ("TEMP B-TREE", "Sort"))
+    assert not any(re.search(r"SCAN (entries|profile_values|activity)|Seq Scan", plan) for plan in plans), plans
+
+
 def test_the_platform_log_says_what_happened(guest: Visitor) -> None:
     """With the details."""
     shown = words(guest.get("/log", event="lane_restored"))
@@ -275,7 +307,9 @@ def test_the_platform_log_says_what_happened(guest: Visitor) -> None:
 def test_hostile_values_are_text_everywhere(furnished: Running, guest: Visitor) -> None:
     """HTML in every field that somebody else writes: on no page is it HTML."""
     put_content(furnished.engine, "categories", EVIL, {"name": EVIL, "tags": [EVIL]})
-    put_content(furnished.engine, "businesses", EVIL, {"name": EVIL, "categories": [EVIL], "desc": EVIL, "tags": [EVIL]})
+    put_content(
+        furnished.engine, "businesses", EVIL, {"name": EVIL, "categories": [EVIL], "desc": EVIL, "tags": [EVIL]}
+    )
     put_content(furnished.engine, "offers", EVIL, {"business_id": EVIL, "headline": EVIL, "details": EVIL})
     put_segment(furnished.engine, EVIL[:64], EVIL, {"any": [{"trait": EVIL, "op": "==", "value": EVIL}]})
     bookmark = ("bookmark", {"offer_id": EVIL, "business_id": None, "location_ids": []})
@@ -288,7 +322,8 @@ def test_hostile_values_are_text_everywhere(furnished: Running, guest: Visitor) 
     )
     one, segment = {"id": EVIL}, {"id": EVIL[:64]}
     pages: list[tuple[str, dict[str, str]]] = [
-        ("", {}), ("/audience", {"trait": EVIL}), ("/devices", {}), ("/users", {"cursor": ""}), ("/users", {"id": EVIL * 2}),
+        ("", {}), ("/audience", {"trait": EVIL}), ("/devices", {}), ("/users", {"cursor": ""}),
+        ("/users", {"id": EVIL * 2}),
         ("/user", one), ("/user/erase", one), ("/segments", {}), ("/segment", segment), ("/segment/edit", segment),
         ("/segment/delete", segment), ("/segment/reason", segment | {"user": EVIL}), ("/content/offers", {}),
         ("/content/offers/edit", one), ("/content/offers/delete", one), ("/content/businesses/edit", one),
@@ -301,7 +336,9 @@ def test_hostile_values_are_text_everywhere(furnished: Running, guest: Visitor) 
         assert "<img src=x" not in answer.text, path
         assert "49" not in re.findall(r"{{.*?}}|\b49\b", answer.text), path
     assert EVIL in html.unescape(guest.get("/user", id=EVIL).text)
-    typed = guest.post("/segment/edit", **{"name": EVIL, "g1-c1-kind": "trait", "g1-c1-name": EVIL, "g1-c1-value": EVIL})
+    typed = guest.post(
+        "/segment/edit", **{"name": EVIL, "g1-c1-kind": "trait", "g1-c1-name": EVIL, "g1-c1-value": EVIL}
+    )
     assert "<img src=x" not in typed.text and EVIL in html.unescape(typed.text)
     exported = guest.post("/user/export", **one)
     assert "application/json" == exported.headers["content-type"]

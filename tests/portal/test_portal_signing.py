@@ -230,7 +230,9 @@ def test_every_page_keeps_to_itself(guest: Visitor, path: str) -> None:
         headers["referrer-policy"],
         headers["cache-control"],
     )
-    assert [] == re.findall(r"<style|<script(?! src=\"/portal/static/)|\sstyle=|\son\w+=|javascript:|//[a-z]", answer.text)
+    assert [] == re.findall(
+        r"<style|<script(?! src=\"/portal/static/)|\sstyle=|\son\w+=|javascript:|//[a-z]", answer.text
+    )
 
 
 PAGES_OF = {
@@ -317,13 +319,13 @@ def test_a_role_may_do_what_the_admin_api_lets_it(platform: Running, role: str) 
 def test_a_role_sees_the_buttons_of_what_it_may_do(house: Running, role: str) -> None:
     """No others."""
     found = signed_in(house, role)
-    pages = {name: found.get(f"/{name}", id=of).text for name, of in
-             (("user", "person-0"), ("segment", "grown"), ("segment/edit", "grown"), ("content/offers/edit", "coffee"))}  # fmt: skip
+    ids = {"user": "person-0", "segment": "grown", "segment/edit": "grown", "content/offers/edit": "coffee"}
+    pages = {name: found.get(f"/{name}", id=of).text for name, of in ids.items()}
 
     assert (role in KEEPS) == ("/portal/user/erase" in pages["user"]) == ("/portal/user/export" in pages["user"])
     assert (role in EDITS) == ("/portal/segment/delete" in pages["segment"])
     assert (role in EDITS) == (">Save<" in pages["segment/edit"]) == (">Save<" in pages["content/offers/edit"])
-    assert (role in EDITS) == ("<fieldset class=\"card plain\">" in pages["content/offers/edit"])
+    assert (role in EDITS) == ('<fieldset class="card plain">' in pages["content/offers/edit"])
 
 
 def test_one_property_sees_nothing_of_another(furnished: Running) -> None:

@@ -152,7 +152,11 @@ def furnish(platform: Running) -> None:
     for number in range(6):
         Device(platform, f"kiosk-{number % 2}").send(
             f"person-{number}",
-            {"birthday": f"{1980 + number * 5}-01-01", "gender": ("female", "male")[number % 2], "education": 8 + number},
+            {
+                "birthday": f"{1980 + number * 5}-01-01",
+                "gender": ("female", "male")[number % 2],
+                "education": 8 + number,
+            },
             ("offer_viewed", {"offer_id": "coffee"}),
             verify=number == 0,
         )

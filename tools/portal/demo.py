@@ -49,7 +49,8 @@ _SEGMENTS = {
     "Grown-ups with a degree": {"all": [{"attribute": "age", "op": ">=", "value": 25},
                                         {"trait": "education", "op": ">=", "value": 16}]},
     "Skaters to be": {"all": [{"attribute": "age", "op": "between", "value": [18, 34]},
-                              {"any": [{"interest": "sports", "score": 0.5}, {"trait": "language", "op": "==", "value": "French"}]},
+                              {"any": [{"interest": "sports", "score": 0.5},
+                                       {"trait": "language", "op": "==", "value": "French"}]},
                               {"not": {"state": "verified"}}]},
 }  # fmt: skip
 

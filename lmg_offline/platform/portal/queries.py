@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, and_, func, literal_column, or_, select
+from sqlalchemy import Column, Connection, Table, and_, func, literal_column, select, tuple_
 
 from lmg_offline.platform import interests
 from lmg_offline.platform.content.tables import content_categories
@@ -72,10 +72,7 @@ def device_page(connection: Connection, property_id: str, after: tuple[int, str]
         select(devices)
         .where(
             devices.c.property_id == property_id,
-            or_(
-                devices.c.last_seen_at > after[0],
-                and_(devices.c.last_seen_at == after[0], devices.c.device_id > after[1]),
-            ),
+            tuple_(devices.c.last_seen_at, devices.c.device_id) > after,
         )
         .order_by(devices.c.last_seen_at, devices.c.device_id)
         .limit(limit)
@@ -198,14 +195,9 @@ def entry_page(
     device_id: str = "",
 ) -> list[Row]:
     """Return handled entries, the latest first, before one place (`applied_at`, `session_id`, `seq`) in that order."""
-    at, session_id, seq = before
     conditions = [
         entries.c.property_id == property_id,
-        or_(
-            entries.c.applied_at < at,
-            and_(entries.c.applied_at == at, entries.c.session_id < session_id),
-            and_(entries.c.applied_at == at, entries.c.session_id == session_id, entries.c.seq < seq),
-        ),
+        tuple_(entries.c.applied_at, entries.c.session_id, entries.c.seq) < before,
     ]
     if refused_only or code:
         conditions.append(_REFUSED)
@@ -239,10 +231,7 @@ def log_page(
 ) -> list[Row]:
     """Return the platform's log, the latest first, before one place (`at`, `id`) in that order."""
     table = platform_log
-    at, log_id = before
-    query = select(table).where(
-        table.c.property_id == property_id, or_(table.c.at < at, and_(table.c.at == at, table.c.id < log_id))
-    )
+    query = select(table).where(table.c.property_id == property_id, tuple_(table.c.at, table.c.id) < before)
     if events:
         query = query.where(table.c.event.in_(events))
     query = query.order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
