@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 VERBS = ("demo", "test", "lint", "faults", "soak", "portal-shots", "wheel")
 BROWSER = ("chromium", "chromium-driver")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def stop(sentence: str) -> None:
@@ -140,7 +141,7 @@ def browser() -> None:
 
     Elsewhere nothing is done: the tests that need them fail, and say what to install.
     """
-    if shutil.which("chromedriver") is not None:
+    if shutil.which("chromedriver") is not None and any(map(shutil.which, BROWSERS)):
         return
     if os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return

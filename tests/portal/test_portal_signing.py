@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -252,6 +253,18 @@ def test_what_is_not_there_is_a_page_too(guest: Visitor) -> None:
         assert answer.status_code in (404, 405)
         assert answer.headers["content-type"].startswith("text/html")
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_without_its_database_the_portal_says_so_on_a_page(platform: Running, owner: Visitor, tmp_path: Path) -> None:
+    """And goes on when it is back."""
+    file = tmp_path / "platform.db"
+    file.rename(tmp_path / "away.db")
+    answer = owner.get()
+    (tmp_path / "away.db").rename(file)
+
+    assert 503 == answer.status_code
+    assert "database does not answer" in answer.text and "<h1>Service Unavailable</h1>" in answer.text
+    assert 200 == owner.get().status_code
 
 
 def test_files_are_served_with_their_type_and_can_be_kept(house: Running) -> None:

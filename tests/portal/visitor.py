@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -23,6 +24,8 @@ from lmg_offline.protocol.replay import DOCUMENT
 from lmg_offline.verification import sign_user_id
 
 PROPERTY = properties.DEV_PROPERTY
+YEAR = datetime.now(UTC).year
+AGES = (46, 41, 36, 31, 26, 21)
 _TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 
 
@@ -153,7 +156,7 @@ def furnish(platform: Running) -> None:
         Device(platform, f"kiosk-{number % 2}").send(
             f"person-{number}",
             {
-                "birthday": f"{1980 + number * 5}-01-01",
+                "birthday": f"{YEAR - AGES[number]}-01-01",
                 "gender": ("female", "male")[number % 2],
                 "education": 8 + number,
             },
