@@ -18,6 +18,7 @@ PLATFORM = [
     "apispec>=6.8",
     "graphql-core>=3.3",
     "httptools>=0.6.4",
+    "jinja2>=3.1.6",
     "rich>=13.9",
     "starlette>=1.0",
     "tzdata>=2025.1",
@@ -36,10 +37,12 @@ DEV = [
     "jsonschema>=4.23",
     "matplotlib>=3.10",
     "mypy>=1.14",
+    "pillow>=11",
     "psutil>=7.0",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "ruff>=0.9",
+    "selenium>=4.30",
     "snowplow-tracker>=1.1",
     "types-psutil>=7.0",
 ]
@@ -59,7 +62,7 @@ setup(
     package_data={
         "lmg_offline": ["py.typed"],
         "lmg_offline.cli": ["data/*.csv"],
-        "lmg_offline.platform": ["**/*.graphql", "**/*.html", "**/*.mako", "**/*.ini"],
+        "lmg_offline.platform": [f"**/*.{kind}" for kind in ("graphql", "html", "css", "js", "svg", "mako", "ini")],
     },
     install_requires=[
         "marshmallow>=4.1.2",

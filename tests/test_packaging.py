@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -66,12 +67,15 @@ def test_with_the_extra_the_platform_serves_and_the_demo_runs(wheel: Path, tmp_p
     )
     assert child.stdout is not None
     facts = json.loads(child.stdout.readline())
+    with urllib.request.urlopen(f"{facts['endpoint']}/portal/sign-in", timeout=30) as reply:
+        page = reply.read().decode()
     child.terminate()
     code = child.wait(30)
     child.stdout.close()
 
     assert {"endpoint", "write_key", "verification_key", "admin_key"} == set(facts)
     assert 0 == code
+    assert "Admin key" in page and "/portal/static/portal.css" in page
 
     demo = [scripts / "lmg-offline", "demo", "--people", "5"]
     shown = subprocess.run(demo, capture_output=True, text=True, env=CLEAN, cwd=tmp_path, check=False)

@@ -15,6 +15,7 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py fuzz [...]    schemathesis against both APIs of a platform of its own, in an
                                        environment of its own; more words: --count N --seed S
     python3 tools/dev.py docs [...]    write the parts of docs/ that are made from the code; or --check
+    python3 tools/dev.py portal-shots  screenshots of every page of the portal, into docs/portal/
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -37,7 +38,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "faults", "soak", "mutants", "fuzz", "docs", "wheel")
+VERBS = ("demo", "test", "lint", "faults", "soak", "mutants", "fuzz", "docs", "portal-shots", "wheel")
+BROWSER = ("chromium", "chromium-driver")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def stop(sentence: str) -> None:
@@ -121,6 +124,8 @@ def lint(python: Path) -> int:
 
 def test(python: Path, words: list[str]) -> int:
     """Run everything that must hold; a part of the tests alone when words are given."""
+    if not words or any("portal" in word for word in words):
+        browser()
     if words:
         return run("pytest", [str(python), "-m", "pytest", *words])
     started = time.monotonic()
@@ -134,6 +139,25 @@ def test(python: Path, words: list[str]) -> int:
     verdict = "something does not hold" if failed else "all of it holds"
     print(f"[test] {verdict}; {time.monotonic() - started:.1f} s", flush=True)
     return failed
+
+
+def browser() -> None:
+    """
+    Install Chromium and its driver where they are missing, on Debian or Ubuntu, as root.
+
+    Elsewhere nothing is done: the tests that need them fail, and say what to install.
+    """
+    if shutil.which("chromedriver") is not None and any(map(shutil.which, BROWSERS)):
+        return
+    if os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    print("installing Chromium for the portal's tests ...", file=sys.stderr)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", *BROWSER]
+    for command in (["apt-get", "update", "-qq"], install):
+        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode:
+            print("apt-get could not install it; the portal's tests will say what they lack.", file=sys.stderr)
+            return
 
 
 def without_python(words: list[str]) -> tuple[str | None, list[str]]:
@@ -160,6 +184,9 @@ def main(words: list[str]) -> int:
         return lint(binary)
     if verb in ("faults", "soak", "mutants", "fuzz", "docs"):
         return subprocess.run([str(binary), "-m", f"tools.{verb}", *rest], cwd=ROOT, check=False).returncode
+    if verb == "portal-shots":
+        browser()
+        return subprocess.run([str(binary), "-m", "tools.portal"], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
     return test(binary, rest)

@@ -20,6 +20,9 @@ from lmg_offline.platform.audience_api.endpoint import error_reply, graph_endpoi
 from lmg_offline.platform.audience_api.executor import Executor, read_sdl
 from lmg_offline.platform.collector.endpoint import collector_routes
 from lmg_offline.platform.content.resolvers import RESOLVERS as CONTENT
+from lmg_offline.platform.portal import error_page
+from lmg_offline.platform.portal import routes as portal_routes
+from lmg_offline.platform.portal.attempts import Attempts
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import DatabaseUnavailable
@@ -51,6 +54,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
             *collector_routes(engine, settings),
             Route("/healthz", _healthz),
             *admin_routes,
+            *portal_routes,
         ],
         exception_handlers={
             HTTPException: _http_error,
@@ -61,6 +65,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
     )
     app.state.engine = engine
     app.state.settings = settings
+    app.state.sign_in_attempts = Attempts()
     return app
 
 
@@ -95,6 +100,8 @@ def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def _error(request: Request, name: str, message: str, status: int, message_id: str) -> Response:
+    if request.url.path == "/portal" or request.url.path.startswith("/portal/"):
+        return error_page(Problem(status, HTTPStatus(status).phrase, message))
     if request.url.path.startswith("/admin"):
         return problem_reply(Problem(status, HTTPStatus(status).phrase, message))
     return error_reply(AudienceError(name, message, status, message_id))

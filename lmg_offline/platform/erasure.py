@@ -10,6 +10,7 @@ hash and the time.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
@@ -59,6 +60,25 @@ def erase_user(connection: Connection, property_: Property, user_id: str, at_ms:
         else:
             connection.execute(delete(users).where(*known))
     _note(connection, property_.id, "user_forgotten", now_ms, None)
+    return held
+
+
+def erase_for(
+    connection: Connection, property_: Property, user_id: str, now_ms: int, asked_by: Mapping[str, str]
+) -> bool:
+    """
+    Erase what is held of a user because somebody of the property asked for it, and note who.
+
+    Args:
+        now_ms: The present; entries made earlier are refused from now on.
+
+        asked_by: For the platform's log: their admin key's id and role.
+
+    Returns:
+        Whether anything was held of the user.
+    """
+    held = erase_user(connection, property_, user_id, now_ms, now_ms)
+    _note(connection, property_.id, "erasure_asked", now_ms, None, asked_by)
     return held
 
 
@@ -206,7 +226,14 @@ def _remember(connection: Connection, property_: Property, user_id: str, at_ms: 
         connection.execute(update(table).where(*which).values(forgotten_at=at_ms))
 
 
-def _note(connection: Connection, property_id: str, event: str, at_ms: int, session_id: str | None) -> None:
+def _note(
+    connection: Connection,
+    property_id: str,
+    event: str,
+    at_ms: int,
+    session_id: str | None,
+    details: Mapping[str, str] | None = None,
+) -> None:
     connection.execute(
         insert(tables.platform_log).values(
             id=str(uuid.uuid4()),
@@ -214,6 +241,6 @@ def _note(connection: Connection, property_id: str, event: str, at_ms: int, sess
             at=at_ms,
             event=event,
             session_id=session_id,
-            details={},
+            details=dict(details or {}),
         )
     )

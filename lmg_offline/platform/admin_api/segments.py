@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,13 +14,13 @@ from lmg_offline.errors import ValidationError
 from lmg_offline.platform import privacy, properties
 from lmg_offline.platform.admin_api.access import Caller
 from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply, unprocessable
+from lmg_offline.platform.segments import export as export_lines
 from lmg_offline.platform.segments import members, schema, store
 from lmg_offline.platform.segments.conditions import Scope
 from lmg_offline.platform.segments.rules import Rule, parse
 from lmg_offline.platform.times import iso
 
 _MAX_ID = 64
-_COLUMNS = ("user_id", "state", "first_seen_at", "last_seen_at")
 
 
 def create_segment(request: Request, connection: Connection, caller: Caller) -> Response:
@@ -79,7 +76,7 @@ def list_members(request: Request, connection: Connection, caller: Caller) -> Re
     found = _found(request, connection, caller)
     limit, (after,) = limit_of(request), cursor_of(request, [members.BEFORE_ALL])
     rows = members.page(connection, found.rule, _scope(connection, caller), after, limit + 1)
-    items = [_member(row) for row in rows[:limit]]
+    items = [export_lines.member(row) for row in rows[:limit]]
     return page_reply(items, [rows[limit - 1]["user_hash"]] if len(rows) > limit else None)
 
 
@@ -109,9 +106,11 @@ def export_segment(request: Request, connection: Connection, caller: Caller) -> 
     )
     engine, scope, rule = request.app.state.engine, _scope(connection, caller), found.rule
 
+    lines = export_lines.as_csv if form == "csv" else export_lines.as_ndjson
+
     def parts() -> Iterator[str]:
         with engine.begin() as reading:
-            yield from (_csv if form == "csv" else _ndjson)(members.everyone(reading, rule, scope))
+            yield from lines(members.everyone(reading, rule, scope))
 
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="segment.{form}"'}
@@ -123,25 +122,6 @@ def rule_schema(request: Request, connection: Connection, caller: Caller) -> Res
     return JSONResponse(schema.document(), media_type="application/schema+json")
 
 
-def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """A text that a spreadsheet would take for a formula is quoted with an apostrophe: it is somebody else's."""
-    line = io.StringIO()
-    writer = csv.writer(line)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        item = _member(row)
-        if item["user_id"][:1] in ("=", "+", "-", "@", "\t", "\r"):
-            item["user_id"] = "'" + item["user_id"]
-        writer.writerow([item[name] for name in _COLUMNS])
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
-    yield line.getvalue()
-
-
-def _ndjson(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(_member(row), ensure_ascii=False) + "\n"
 
 
 def _rule(document: object) -> Rule:
@@ -169,15 +149,6 @@ def _item(segment: store.Segment) -> dict[str, Any]:
         "rule": segment.document,
         "created_at": iso(segment.created_at),
         "updated_at": iso(segment.updated_at),
-    }
-
-
-def _member(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "user_id": row["user_id"],
-        "state": row["state"].upper(),
-        "first_seen_at": iso(row["first_seen_at"]),
-        "last_seen_at": iso(row["last_seen_at"]),
     }
 
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
     true,
 )
 
@@ -249,6 +250,15 @@ entries = Table(
     UniqueConstraint("property_id", "session_id", "seq"),
     Index("ix_entries_order", "property_id", "applied_at", "session_id", "seq"),
     Index("ix_entries_user", "property_id", "user_hash"),
+    Index(
+        "ix_entries_refused",
+        "property_id",
+        "applied_at",
+        "session_id",
+        "seq",
+        sqlite_where=text("status = 'refused'"),
+        postgresql_where=text("status = 'refused'"),
+    ),
     comment="One row per handled entry; order of application: applied_at, session_id, seq",
 )
 
