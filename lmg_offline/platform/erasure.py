@@ -63,25 +63,6 @@ def erase_user(connection: Connection, property_: Property, user_id: str, at_ms:
     return held
 
 
-def erase_for(
-    connection: Connection, property_: Property, user_id: str, now_ms: int, asked_by: Mapping[str, str]
-) -> bool:
-    """
-    Erase what is held of a user because somebody of the property asked for it, and note who.
-
-    Args:
-        now_ms: The present; entries made earlier are refused from now on.
-
-        asked_by: For the platform's log: their admin key's id and role.
-
-    Returns:
-        Whether anything was held of the user.
-    """
-    held = erase_user(connection, property_, user_id, now_ms, now_ms)
-    _note(connection, property_.id, "erasure_asked", now_ms, None, asked_by)
-    return held
-
-
 def erase_session(connection: Connection, property_: Property, session_id: str, at_ms: int, now_ms: int) -> str | None:
     """
     Erase what one session wrote, and take the session from its user.

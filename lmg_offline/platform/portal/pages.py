@@ -79,10 +79,9 @@ def error_page(problem: Problem) -> Response:
     return reply
 
 
-def attachment(body: str, media_type: str, name: str) -> Response:
-    """Return a file to be saved, never to be shown in the page's place."""
-    headers = {**HEADERS, **_PRIVATE, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(body, 200, headers, media_type)
+def attachment_headers(name: str) -> dict[str, str]:
+    """Return the headers of a file to be saved, never to be shown in the page's place."""
+    return {**HEADERS, **_PRIVATE, "Content-Disposition": f'attachment; filename="{name}"'}
 
 
 async def static(request: Request) -> Response:

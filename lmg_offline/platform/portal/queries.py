@@ -125,22 +125,6 @@ def provenance(connection: Connection, property_id: str, user_id: str) -> list[R
     return sorted(rows, key=lambda row: (row["attribute"] not in STANDARD, row["attribute"]))
 
 
-def interest_shares(
-    connection: Connection, question: interests.Question, most: int = 20
-) -> list[tuple[str, float, int]]:
-    """Return (category, share of all points, points), the greatest first; of one person where the question says so."""
-    found = interests.points(question).subquery()
-    points = func.sum(found.c.points)
-    total = connection.execute(select(points)).scalar_one()
-    query = (
-        select(found.c.category, points.label("points"))
-        .group_by(found.c.category)
-        .order_by(points.desc(), found.c.category)
-        .limit(most)
-    )
-    return [(row.category, int(row.points) / int(total), int(row.points)) for row in connection.execute(query)]
-
-
 def trait_names(connection: Connection, property_id: str) -> list[str]:
     """Return the names of the custom traits that somebody has, in order."""
     found = _distinct(connection, profile_values, profile_values.c.attribute, property_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, select
 
 from lmg_offline.platform.comparable import QUOTE
 from lmg_offline.platform.reports.audience import GROUPED, Audience, counted
@@ -164,10 +164,10 @@ def _grouped(
     return _by_value(connection.execute(query))
 
 
-def _by_value(rows: Iterable[Row[Any]]) -> dict[Any, Counter[str]]:
+def _by_value(rows: Iterable[Any]) -> dict[Any, Counter[str]]:
     found: dict[Any, Counter[str]] = {}
-    for value, state, count in rows:
-        found.setdefault(value, Counter())[state] += count
+    for row in rows:
+        found.setdefault(row[0], Counter())[row[1]] += row[2]
     return found
 
 

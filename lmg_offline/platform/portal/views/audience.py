@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from lmg_offline.platform import interests, reports
 from lmg_offline.platform.admin_api.access import READERS
+from lmg_offline.platform.interests import Question
 from lmg_offline.platform.portal import queries, wording
 from lmg_offline.platform.portal.access import Visit, view
+from lmg_offline.platform.reports import interests
+from lmg_offline.platform.reports.audience import Audience
+from lmg_offline.platform.reports.demographics import demographics
 from lmg_offline.platform.segments import store
 
 _GENDERS = {"male": "Male", "female": "Female", "other": "Other", "pnts": "Prefer not to say"}
@@ -26,24 +29,26 @@ def audience(visit: Visit) -> Response:
     found = [_report(visit, "Gender", "gender", _GENDERS), _report(visit, "Age", "age_band", {})]
     trait = _report(visit, chosen, f"trait:{chosen}", {}) if chosen else None
     half_life = store.half_life_days(visit.connection, visit.property_id)
-    question = interests.Question(visit.property_id, visit.now_ms, half_life)
+    question = Question(visit.property_id, visit.now_ms, half_life)
+    report = interests.of_audience(visit.connection, Audience(visit.property_id), question)
     return visit.page(
         "audience.html",
         reports=found,
         trait=trait,
         traits=traits,
         chosen=chosen,
-        interests=queries.interest_shares(visit.connection, question),
+        interests=report["rows"],
         half_life=half_life,
     )
 
 
 def _report(visit: Visit, title: str, by: str, names: Mapping[str, str]) -> dict[str, Any]:
-    found: Any = reports.demographics(visit.connection, visit.property_id, by, visit.now_ms)
-    rows: Sequence[Any] = found["rows"]
+    found = demographics(visit.connection, Audience(visit.property_id), by, visit.now_ms)
     return {
         "title": title,
         "total": found["total"],
         "missing": found["missing"],
-        "rows": [(names.get(row["value"], wording.value(row["value"])), row["count"], row["share"]) for row in rows],
+        "rows": [
+            (names.get(row["value"], wording.value(row["value"])), row["count"], row["share"]) for row in found["rows"]
+        ],
     }

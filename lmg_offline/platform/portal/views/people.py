@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from lmg_offline.platform import erasure, interests, people, properties
+from lmg_offline.platform import erasure, people, privacy, properties
 from lmg_offline.platform.admin_api.access import KEEPERS, READERS
 from lmg_offline.platform.admin_api.replies import Problem
 from lmg_offline.platform.identity import user_hash
+from lmg_offline.platform.interests import Question
 from lmg_offline.platform.portal import paging, queries
 from lmg_offline.platform.portal.access import Visit, view
-from lmg_offline.platform.portal.pages import attachment
+from lmg_offline.platform.portal.pages import attachment_headers
 from lmg_offline.platform.portal.wording import link
+from lmg_offline.platform.reports import interests
 from lmg_offline.platform.segments import store
 from lmg_offline.platform.segments.members import BEFORE_ALL
 
@@ -39,25 +40,25 @@ def user(visit: Visit) -> Response:
     at, entry_id = paging.place_of(visit, [-1, ""])
     rows = people.activity(visit.connection, visit.property_id, user_id, (at, entry_id), paging.SIZE + 1)
     half_life = store.half_life_days(visit.connection, visit.property_id)
-    question = interests.Question(visit.property_id, visit.now_ms, half_life, user_hash(user_id))
+    question = Question(visit.property_id, visit.now_ms, half_life, user_hash(user_id))
     return visit.page(
         "user.html",
         user=found,
         values=queries.provenance(visit.connection, visit.property_id, user_id),
-        interests=queries.interest_shares(visit.connection, question),
+        interests=interests.of_person(visit.connection, question, explain=False)["rows"],
         activity=rows[: paging.SIZE],
         is_first=at == -1,
         following=paging.cursor(rows, "occurred_at", "entry_id"),
     )
 
 
-@view(KEEPERS)
+@view(KEEPERS, writes=True)
 def export(visit: Visit) -> Response:
-    """Give everything held about one person as a file."""
-    found = people.export(visit.connection, visit.property_id, visit.form.get("id", ""))
-    if found is None:
-        raise _missing()
-    return attachment(json.dumps(found, ensure_ascii=False, indent=2), "application/json", "person.json")
+    """Give everything held about one person as a file, sent while it is read."""
+    user_id = visit.form.get("id", "")
+    _found(visit, user_id)
+    parts = privacy.export(visit.request.app.state.engine, _asked(visit, privacy.EXPORT, user_id), user_id)
+    return StreamingResponse(parts, headers=attachment_headers("person.json"), media_type="application/json")
 
 
 @view(KEEPERS)
@@ -73,9 +74,8 @@ def erase(visit: Visit) -> Response:
     found = _found(visit, user_id)
     if visit.form.get("sure") != "yes":
         return visit.page("erase.html", 422, user=found, fault="Tick the box: an erasure can't be undone.")
-    property_ = properties.get(visit.connection, visit.property_id)
-    asked_by = {"admin_key": visit.caller.key_id, "role": visit.caller.role}
-    erasure.erase_for(visit.connection, property_, user_id, visit.now_ms, asked_by)
+    property_ = _asked(visit, privacy.ERASURE, user_id)
+    erasure.erase_user(visit.connection, property_, user_id, visit.now_ms, visit.now_ms)
     return RedirectResponse(link("/portal/users", done="erased"), 303)
 
 
@@ -84,6 +84,14 @@ def _found(visit: Visit, user_id: str) -> dict[str, Any]:
     if found is None:
         raise _missing()
     return found
+
+
+def _asked(visit: Visit, event: str, user_id: str) -> properties.Property:
+    """Write down who asks for whose data, and return the property."""
+    property_ = properties.get(visit.connection, visit.property_id)
+    asker = privacy.Asker(visit.caller.key_id, visit.caller.role)
+    privacy.record(visit.connection, property_, event, asker, visit.now_ms, user_id=user_id)
+    return property_
 
 
 def _missing() -> Problem:

@@ -8,11 +8,12 @@ from typing import Any
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from lmg_offline.errors import ValidationError
+from lmg_offline.platform import privacy, properties
 from lmg_offline.platform.admin_api.access import EDITORS, READERS
 from lmg_offline.platform.admin_api.replies import Problem
 from lmg_offline.platform.portal import builder, paging, queries, wording
 from lmg_offline.platform.portal.access import Visit, view
-from lmg_offline.platform.portal.pages import HEADERS
+from lmg_offline.platform.portal.pages import HEADERS, attachment_headers
 from lmg_offline.platform.portal.wording import link
 from lmg_offline.platform.segments import export as export_lines
 from lmg_offline.platform.segments import members, store
@@ -149,18 +150,26 @@ def delete(visit: Visit) -> Response:
     return RedirectResponse(link("/portal/segments", done="deleted"), 303)
 
 
-@view(EDITORS)
+@view(EDITORS, writes=True)
 def export(visit: Visit) -> Response:
     """Give everybody in a segment as a file, read a part at a time while it is sent."""
     found = _found(visit, visit.form.get("id", ""))
     scope = store.scope(visit.connection, visit.property_id, visit.now_ms)
     engine, rule = visit.request.app.state.engine, found.rule
+    privacy.record(
+        visit.connection,
+        properties.get(visit.connection, visit.property_id),
+        privacy.SEGMENT_EXPORT,
+        privacy.Asker(visit.caller.key_id, visit.caller.role),
+        visit.now_ms,
+        segment_id=found.id,
+    )
 
     def parts() -> Any:
         with engine.begin() as reading:
             yield from export_lines.as_csv(members.everyone(reading, rule, scope))
 
-    headers = {**HEADERS, "Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="segment.csv"'}
+    headers = attachment_headers("segment.csv")
     return StreamingResponse(parts(), headers=headers, media_type="text/csv; charset=utf-8")
 
 
