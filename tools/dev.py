@@ -11,7 +11,7 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py soak [...]    three writers and a bad network: nothing lost, all flat; more
                                        words: --minutes N --seed S --csv FILE --plot FILE
     python3 tools/dev.py fuzz [...]    schemathesis against both APIs of a platform of its own, in an
-                                       environment of its own; more words: --count N --seed S
+                                       environment of its own; more words: --count N --seed S --database URL
     python3 tools/dev.py docs [...]    write the parts of docs/ that are made from the code; or --check
     python3 tools/dev.py wheel         build a wheel into dist/
 
