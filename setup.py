@@ -47,7 +47,7 @@ DEV = [
     "types-psutil>=7.0",
 ]
 # Apart from DEV: schemathesis loads itself into every run of pytest.
-FUZZ = ["schemathesis>=4.3"]
+FUZZ = [*POSTGRESQL, "schemathesis>=4.3"]
 
 setup(
     name="lmg-offline",

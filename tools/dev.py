@@ -13,7 +13,7 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py mutants [...] bugs planted one at a time in a copy, and the test that catches
                                        each; more words: --only NAME --jobs N --list
     python3 tools/dev.py fuzz [...]    schemathesis against both APIs of a platform of its own, in an
-                                       environment of its own; more words: --count N --seed S
+                                       environment of its own; more words: --count N --seed S --database URL
     python3 tools/dev.py docs [...]    write the parts of docs/ that are made from the code; or --check
     python3 tools/dev.py portal-shots  screenshots of every page of the portal, into docs/portal/
     python3 tools/dev.py wheel         build a wheel into dist/

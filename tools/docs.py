@@ -1,5 +1,5 @@
 """
-The parts of docs/ that are made from the code: what both APIs are, for machines.
+The parts of docs/ that are made from the code: what both APIs are, and who may do what.
 
     python3 -m tools.docs          write them
     python3 -m tools.docs --check  say which are out of date; exit code 1 if any is
@@ -13,13 +13,22 @@ from pathlib import Path
 
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, print_type
 
-from lmg_offline.platform.admin_api.routes import DESCRIPTION
+from lmg_offline.platform.admin_api.access import ROLES
+from lmg_offline.platform.admin_api.endpoints import PREFIX
+from lmg_offline.platform.admin_api.routes import DESCRIPTION, ENDPOINTS
 from lmg_offline.platform.audience_api.executor import read_sdl
 from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 _ROOTS = ("Query", "Mutation")
+_ROLES_ABOUT = """\
+# Who may do what
+
+The endpoints of the Admin API and the roles that an admin key may have, as
+`python3 tools/dev.py docs` writes them. Another role gets 403. An admin manages
+every key but those of owners.
+"""
 _ABOUT = """\
 # The Audience API, as `python3 tools/dev.py docs` writes it. Two endpoints, each a schema of its own:
 # the types of the first, then what the second has beside them. `extend` marks fields that only the
@@ -64,9 +73,23 @@ def admin_api() -> str:
     return json.dumps(DESCRIPTION, indent=1, ensure_ascii=False) + "\n"
 
 
+def admin_roles() -> str:
+    """Return who may do what, for people."""
+    lines = [_ROLES_ABOUT, f"| endpoint | what | {' | '.join(ROLES)} |", "| --- | --- |" + " :-: |" * len(ROLES)]
+    for endpoint in ENDPOINTS:
+        path = f"{PREFIX}{endpoint.path}".replace(":path}", "}")
+        may = " | ".join("yes" if role in endpoint.roles else "" for role in ROLES)
+        lines.append(f"| `{endpoint.method} {path}` | {endpoint.summary} | {may} |")
+    return "\n".join(lines) + "\n"
+
+
 def files() -> dict[Path, str]:
     """Return what is made, by where it lies."""
-    return {DOCS / "audience-api.graphql": audience_api(), DOCS / "admin-openapi.json": admin_api()}
+    return {
+        DOCS / "audience-api.graphql": audience_api(),
+        DOCS / "admin-openapi.json": admin_api(),
+        DOCS / "admin-roles.md": admin_roles(),
+    }
 
 
 def main(words: list[str]) -> int:

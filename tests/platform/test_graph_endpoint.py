@@ -146,3 +146,23 @@ def test_an_unknown_path_is_an_error_in_the_same_shape(site: Site) -> None:
 
     assert (404, "lmg-http-404") == (answer.status_code, answer.json()["errors"][0]["messageId"])
     assert (404, "application/problem+json") == (problem.status_code, problem.headers["Content-Type"])
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"], ids=["NUL", "lone surrogate"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query ($id: ID!) { offer(offerId: $id) { id } }",
+        'query ($id: ID!) { offerStatus(offerId: $id, locationId: "l") { redeemable } }',
+        'query ($id: ID!) { offerState(offerId: "o", locationId: $id) { state } }',
+        """mutation ($id: ID!) { transitionOfferState(offerId: $id, locationId: "l", currentState: "default",
+            transitionIndex: 0, clientArgs: "{}") { state } }""",
+        "query ($id: String) { businessFeed(q: $id) { cursor { next } } }",
+        "query ($id: String!) { collectionFeed(tagNames: [$id]) { cursor { next } } }",
+    ],
+)
+def test_a_text_that_not_every_database_takes_is_looked_for_in_none(site: Site, query: str, text: str) -> None:
+    """PostgreSQL refuses it with an error of its own, which nobody asked for: the answer is the same on all."""
+    body = json.dumps({"query": query, "variables": {"id": text}}).encode()
+
+    assert (400, "lmg-malformed") == post(site, body)

@@ -1,8 +1,9 @@
 """
-    python3 tools/dev.py fuzz [--count N] [--seed S]
+    python3 tools/dev.py fuzz [--count N] [--seed S] [--database URL]
 
 Sends about N requests, 12,000 by default, a third of them GraphQL, to a platform
-that is gone afterwards. Exit codes: 0 everything holds; 1 something does not.
+that is gone afterwards. A database that is named must be empty; it stays.
+Exit codes: 0 everything holds; 1 something does not.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help="requests, about; default: %(default)s")
     parser.add_argument("--seed", type=int, default=None, help="to do the same again; default: a new one")
+    parser.add_argument("--database", default=None, metavar="URL", help="an empty one; default: a SQLite file")
     asked = parser.parse_args(words)
     seed = asked.seed if asked.seed is not None else time.time_ns() % 2**32
     print(f"[fuzz] seed {seed}", flush=True)
-    with running() as platform:
+    with running(asked.database) as platform:
         site = furnish(platform)
         of_admin = rest.fuzz(site, asked.count * 2 // 3, seed)
         print(f"[fuzz] Admin API: {of_admin}", flush=True)

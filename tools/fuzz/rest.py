@@ -12,12 +12,12 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+from lmg_offline.platform.admin_api.routes import ENDPOINTS
 from tools.fuzz.site import USER, Outcome, Site
 
 ROOT = Path(__file__).resolve().parents[2]
 # What it asks of the boundaries alone is this much; less than that is drawn at random.
 OF_BOUNDARIES = 6000
-OPERATIONS = 55
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -34,7 +34,7 @@ CHECKS = (
 def fuzz(site: Site, count: int, seed: int) -> Outcome:
     """Let schemathesis send about `count` requests; its own words about what it found are printed."""
     phases = "fuzzing" if count < OF_BOUNDARIES else "coverage,fuzzing,stateful"
-    examples = max(1, (count if count < OF_BOUNDARIES else count - OF_BOUNDARIES) // OPERATIONS)
+    examples = max(1, (count if count < OF_BOUNDARIES else count - OF_BOUNDARIES) // len(ENDPOINTS))
     with tempfile.TemporaryDirectory(prefix="lmg-fuzz-") as folder:
         told = Path(folder) / "told.json"
         report = Path(folder) / "report.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib.resources import files
 from typing import Any
 
@@ -22,6 +22,7 @@ from graphql import (
     Visitor,
     build_schema,
     execute_sync,
+    get_named_type,
     parse,
     print_ast,
     validate,
@@ -30,7 +31,8 @@ from graphql import (
 
 from lmg_offline.platform.audience_api import limits
 from lmg_offline.platform.audience_api.context import RequestContext
-from lmg_offline.platform.audience_api.errors import query_invalid
+from lmg_offline.platform.audience_api.errors import malformed, query_invalid
+from lmg_offline.protocol.canonical import text_fault
 
 Resolvers = Mapping[str, Mapping[str, Callable[..., Any]]]
 
@@ -177,4 +179,23 @@ def _attach(schema: GraphQLSchema, resolvers: Resolvers) -> None:
             raise TypeError(f"{type_name} has no fields")
         for name, resolver in named.items():
             if name in found.fields:
-                found.fields[name].resolve = resolver
+                field = found.fields[name]
+                kinds = ("ID", "String") if type_name == "Query" else ("ID",)
+                texts = {key for key, each in field.args.items() if get_named_type(each.type).name in kinds}
+                field.resolve = _keepable(resolver, texts) if texts else resolver
+
+
+def _keepable(resolver: Callable[..., Any], names: set[str]) -> Callable[..., Any]:
+    """Refuse texts that not every database takes, before they are looked for."""
+
+    @wraps(resolver)
+    def resolve(parent: object, info: Any, **given: Any) -> Any:
+        for name in names:
+            texts = given.get(name)
+            for text in texts if isinstance(texts, list) else [texts]:
+                fault = text_fault(text) if isinstance(text, str) else None
+                if fault is not None:
+                    raise malformed(f"{name}: {fault}")
+        return resolver(parent, info, **given)
+
+    return resolve
