@@ -22,7 +22,9 @@ _STEM_CHARS = 10
 _APOSTROPHES = re.compile("['\u2019\u02bc\u2018]")
 _WORD = re.compile(r"[^\W_]+")
 # Letters that no normalization takes apart, as people without that key type them.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
 
 
 def fold(text: str) -> str:
