@@ -1,4 +1,4 @@
-"""The GraphQL documents of the reads. Each is valid against the real platform's schema, but for two that say so."""
+"""The GraphQL documents of the reads. Each is valid against the real platform's schema, but for those that say so."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ OFFER_STATE = (
     f" {{ state expiresIn transitions {{ index target meta {{ transitionButtonText }} {_ARGS} }} display"
     " refreshInterval meta { actionType actionTarget } } }"
 )
+# `offline` is an extension of our platform.
+OFFER_STATE_WITH_OFFLINE = OFFER_STATE.replace("refreshInterval meta", "refreshInterval offline meta")
 _USAGE = "{ total used priority }"
 _USAGE_PER_WINDOW = "{ total used granularity resetsIn priority }"
 OFFER_STATUS = (
