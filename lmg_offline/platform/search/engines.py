@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     bindparam,
     cast,
     column,
@@ -50,7 +51,7 @@ class Engine(Protocol):
 
     def holds(self, property_id: str, wanted: Sequence[Alternatives]) -> ColumnElement[bool]:
         """
-        Return the documents that hold each of the words, as a condition.
+        Return the documents of a property that hold each of the words, as a condition.
 
         Args:
             wanted: For each word of the question what may stand for it, and
@@ -97,6 +98,7 @@ class _Fts5:
         expression = " AND ".join([f'property : "{_hex(property_id)}"', *parts])
         found: Select[Any] = select(column("rowid")).select_from(table(INDEX))
         matched = found.where(literal_column(INDEX).op("MATCH", is_comparison=True)(literal(expression)))
+        # The property is in the match already: named again, SQLite would go through all of its documents.
         return search_documents.c.number.in_(matched)
 
 
@@ -115,7 +117,8 @@ class _Vectors:
             for each in wanted
         )
         vector: ColumnElement[Any] = literal_column(_VECTOR)
-        return vector.op("@@", is_comparison=True)(cast(bindparam(None, expression), TSQUERY))
+        matched = vector.op("@@", is_comparison=True)(cast(bindparam(None, expression), TSQUERY))
+        return and_(search_documents.c.property_id == property_id, matched)
 
 
 def _hex(property_id: str) -> str:

@@ -39,11 +39,11 @@ def _known(connection: Connection, property_id: str, asked: list[str]) -> set[st
     """Return which of some words a document holds, if only as a beginning."""
     if not asked:
         return set()
-    engine, mine = engine_of(connection), search_documents.c.property_id == property_id
+    engine = engine_of(connection)
     found = connection.execute(
         select(
             *(
-                select(search_documents.c.number).where(mine, engine.holds(property_id, [[(word, True)]])).exists()
+                select(search_documents.c.number).where(engine.holds(property_id, [[(word, True)]])).exists()
                 for word in asked
             )
         )
@@ -69,8 +69,6 @@ def points(connection: Connection, property_id: str, asked: list[Wanted]) -> dic
         property_id, [[(each.word, True), *((word, False) for word in each.slips)] for each in asked]
     )
     table = search_documents
-    query = select(table.c.business_id, *(table.c[name] for name in FIELDS)).where(
-        table.c.property_id == property_id, holding
-    )
+    query = select(table.c.business_id, *(table.c[name] for name in FIELDS)).where(holding)
     found = {row["business_id"]: word_points(asked, dict(row)) for row in connection.execute(query).mappings()}
     return {business_id: scored for business_id, scored in found.items() if scored}

@@ -147,11 +147,10 @@ def _spell(connection: Connection, property_id: str, words: set[str]) -> None:
 def _unspell(connection: Connection, property_id: str, words: set[str]) -> None:
     """Forget words that no document holds any more."""
     engine = engine_of(connection)
-    mine = search_documents.c.property_id == property_id
     for some in _chunks(sorted(words), 50):
         holding = engine.holds(property_id, [[(word, False) for word in some]])
         kept = _words({"words": text} for text in connection.execute(
-            select(search_documents.c.words).where(mine, holding)
+            select(search_documents.c.words).where(holding)
         ).scalars())
         lost = [word for word in some if word not in kept]
         which = (search_spelling.c.property_id == property_id, search_spelling.c.word.in_(lost))
