@@ -27,15 +27,26 @@ class CollectionApi:
         cursor: str | None = None,
         timeout: float = TIMEOUT_S,
     ) -> Page[Collection]:
-        """List collections, higher priority first; with `tags`, those that have one. Raises as `business.list`."""
+        """
+        List the collections that can be found now, higher priority first; with `tags`, those that have one.
+
+        Raises as `business.list`.
+
+        Source: the real platform takes no point here. Ours is given the
+        ordering point, for collections that are listed in one region alone.
+        """
         variables: dict[str, object] = {"limit": check_limit(limit), **self._filter.variables()}
-        del variables["orderingGeoPoint"]
+        point = variables.pop("orderingGeoPoint")
         if tags is not None:
             variables["tagNames"] = check_texts("tags", tags)
         if cursor is not None:
             variables["cursor"] = check_text("cursor", cursor, 4096)
+        variables = without_nulls(variables)
+        ours = ReadQuery(
+            "collectionFeed", documents.COLLECTION_FEED_FROM_POINT, {**variables, "orderingGeoPoint": point}
+        )
         answer = self._reads.fetch(
-            ReadQuery("collectionFeed", documents.COLLECTION_FEED, without_nulls(variables)),
+            ReadQuery("collectionFeed", documents.COLLECTION_FEED, variables, ours if point is not None else None),
             timeout_s=check_timeout(timeout),
         )
         items, following = content.parsed_list(answer.data, "collectionFeed", "collections", content.collection)

@@ -156,6 +156,9 @@ class RedemptionController:
         """
         Make a transition, once: ask the platform, ask the person, journal, and wait for the answer.
 
+        Out of reach, an offer that allows it (`state.offline`) is redeemed from
+        the state last heard; the platform enforces its limits when the entry arrives.
+
         When this returns a receipt, the redemption is on disk and delivered even
         if the process dies; it never takes effect twice, because it names the
         state and the count it was decided on. The arguments, a PIN among them,
@@ -180,10 +183,12 @@ class RedemptionController:
 
         Without an `on_error` callback, also:
 
-            OfflineError: Out of reach. Nothing was written.
+            OfflineError: Out of reach, and the offer does not allow that
+                (`state.offline`). Nothing was written.
 
-            RedemptionPending: Written, and not confirmed in time; or another
-                one of this offer is on its way, and nothing was written.
+            RedemptionPending: Written, and not confirmed in time, as always
+                when out of reach; or another one of this offer is on its way,
+                and nothing was written.
 
             RedemptionRefused: The platform said no, before or after.
 
@@ -216,7 +221,7 @@ class RedemptionController:
         known = self._look(deadline_s)
         if known.mark != mark:
             raise refused(RedemptionReason.SESSION_CHANGED)
-        if known.state.stale:
+        if known.state.stale and not known.state.offline:
             raise OfflineError("redeeming needs the platform's word now; nothing was written, try again online")
         transition = choose(known.state, known.status, index)
         asked_at_s = self._now_s()
@@ -291,7 +296,10 @@ class RedemptionController:
         return known
 
     def _fetch(self, name: str, document: str, deadline_s: float) -> ReadAnswer:
-        query = ReadQuery(name, document, {"offerId": self.offer_id, "locationId": self.location_id})
+        variables: dict[str, object] = {"offerId": self.offer_id, "locationId": self.location_id}
+        query = ReadQuery(name, document, variables)
+        if document == documents.OFFER_STATE:
+            query = replace(query, ours=ReadQuery(name, documents.OFFER_STATE_WITH_OFFLINE, variables))
         return self._reads.fetch(query, timeout_s=max(0.0, deadline_s - self._now_s()))
 
     def _current(self) -> _Known | None:

@@ -111,6 +111,8 @@ class OfferState:
         stale: It is what this device last heard, not what the platform says now.
 
         as_of: When the platform said so, aware UTC.
+
+        offline: It may be redeemed out of reach: the redemption is journaled, and judged when it arrives.
     """
 
     state: str
@@ -122,6 +124,7 @@ class OfferState:
     action_target: str | None = None
     stale: bool = False
     as_of: datetime | None = field(default=None, compare=False)
+    offline: bool = False
 
     @property
     def display_status(self) -> str:

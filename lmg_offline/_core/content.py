@@ -168,6 +168,7 @@ def offer_state(data: Json) -> OfferState:
         refresh_interval_s=_whole(data["refreshInterval"]),
         action_type=_optional(meta.get("actionType")),
         action_target=_optional(meta.get("actionTarget")),
+        offline=data.get("offline") is True,
     )
 
 

@@ -1,4 +1,4 @@
-"""The GraphQL documents of the reads. Each is valid against the real platform's schema, but for the one named."""
+"""The GraphQL documents of the reads. Each is valid against the real platform's schema, but for those that say so."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ COLLECTION_FEED = (
     " { collectionFeed(tagNames: $tagNames, contextGeoArea: $contextGeoArea, cursor: $cursor, limit: $limit)"
     f" {{ collections {_COLLECTION} {_CURSOR} }} }}"
 )
+# `orderingGeoPoint` on collectionFeed is an extension of our platform.
+COLLECTION_FEED_FROM_POINT = COLLECTION_FEED.replace(
+    "$limit: Int)", "$limit: Int, $orderingGeoPoint: [Float!])"
+).replace("limit: $limit)", "limit: $limit, orderingGeoPoint: $orderingGeoPoint)")
 COLLECTION_BUSINESSES = (
     "query CollectionBusinesses($collectionId: ID!, $contextGeoArea: [[Float!]!], $orderingGeoPoint: [Float!],"
     " $cursor: String, $limit: Int) { collection(collectionId: $collectionId) { id businessFeed("
@@ -64,6 +68,8 @@ OFFER_STATE = (
     f" {{ state expiresIn transitions {{ index target meta {{ transitionButtonText }} {_ARGS} }} display"
     " refreshInterval meta { actionType actionTarget } } }"
 )
+# `offline` is an extension of our platform.
+OFFER_STATE_WITH_OFFLINE = OFFER_STATE.replace("refreshInterval meta", "refreshInterval offline meta")
 _USAGE = "{ total used priority }"
 _USAGE_PER_WINDOW = "{ total used granularity resetsIn priority }"
 OFFER_STATUS = (

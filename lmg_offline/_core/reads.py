@@ -17,11 +17,15 @@ class ReadQuery:
 
     Attributes:
         name: Dotted path of its answer in the reply's data.
+
+        ours: What is asked instead of our own platform, which knows more than
+            the real one; None where there is nothing more to say.
     """
 
     name: str
     document: str
     variables: dict[str, object]
+    ours: ReadQuery | None = None
 
     def is_answered_by(self, data: dict[str, object]) -> bool:
         """Say whether a reply's data answers this query at all, rather than another question or none."""

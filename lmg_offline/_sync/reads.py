@@ -20,6 +20,7 @@ from .._support.clock import utc_from_ms
 from .._transport.port import Answer, Refused, SessionExpired, Transport
 from ..errors import IdentifyRejected, OfflineError, PlatformError
 from ..protocol.canonical import encode
+from .progress import REPLAY
 from .runner import Runner
 from .thread import SyncThread
 
@@ -58,9 +59,12 @@ class Reads:
             PlatformError: The platform understood and said no.
         """
         deadline = time.monotonic() + timeout_s
-        key = f"{query.name} {encode(query.variables)}"
+        key = ""
         for _ in range(SESSION_TRIES):
             lane = self._ready_lane(deadline)
+            # Only now: who the platform is may have been found out during the wait.
+            query = self._in_dialect(query)
+            key = f"{query.name} {encode(query.variables)}"
             if lane is None:
                 break
             answer = self._ask(lane, key, query, deadline)
@@ -76,6 +80,12 @@ class Reads:
             if found is not None:
                 return found
         return None
+
+    def _in_dialect(self, query: ReadQuery) -> ReadQuery:
+        """Return the query as the platform understands it: offline, as it did when it was last heard."""
+        if query.ours is None or self._runner is None or self._runner.view().dialect != REPLAY:
+            return query
+        return query.ours
 
     def _ready_lane(self, deadline: float) -> LaneRow | None:
         """Wait until the current session is identified and open; None when the platform is out of reach."""

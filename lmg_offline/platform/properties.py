@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, and_, delete, insert, or_, select, up
 
 from lmg_offline.platform import interests, keys
 from lmg_offline.platform.identity import key_hash
+from lmg_offline.platform.search import index
 from lmg_offline.platform.store import tables
 from lmg_offline.platform.store.metadata import metadata
 
@@ -144,6 +145,7 @@ def change(connection: Connection, property_id: str, changes: dict[str, Any]) ->
 
 def delete_everything(connection: Connection, property_id: str) -> None:
     """Delete a property and all that is kept for it: people, content, keys, logs."""
+    index.remove_property(connection, property_id)
     for table in reversed(metadata.sorted_tables):
         if "property_id" in table.c:
             connection.execute(delete(table).where(table.c.property_id == property_id))

@@ -11,11 +11,16 @@ from lmg_offline.protocol import lmg
 from tests.paths import LMG_SCHEMA
 
 ALL = sorted(name for name in vars(documents) if name.isupper() and not name.startswith("_"))
+EXTENSIONS = {
+    "BUSINESS_FEED_BY_TAGS": "Unknown argument 'tagNames' on field 'Query.businessFeed'.",
+    "COLLECTION_FEED_FROM_POINT": "Unknown argument 'orderingGeoPoint' on field 'Query.collectionFeed'.",
+    "OFFER_STATE_WITH_OFFLINE": "Cannot query field 'offline' on type 'OfferState'.",
+}
 LMG = [("auth", document) for document in lmg.AUTH_DOCUMENTS]
 LMG += [("default", document) for document in lmg.DEFAULT_DOCUMENTS]
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name != "BUSINESS_FEED_BY_TAGS"])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in EXTENSIONS])
 def test_the_real_platform_knows_everything_that_is_asked(name: str) -> None:
     """Its published schema alone decides."""
     schema = build_schema((LMG_SCHEMA / "default.graphql").read_text("utf-8"))
@@ -25,7 +30,7 @@ def test_the_real_platform_knows_everything_that_is_asked(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_our_platform_knows_everything_that_is_asked(name: str) -> None:
-    """Tags of businesses included."""
+    """Extensions included."""
     assert [] == validate(build_schema(read_sdl("default.graphql")), parse(getattr(documents, name)))
 
 
@@ -39,9 +44,10 @@ def test_the_lmg_dialect_is_valid_on_the_published_schema_alone(endpoint: str, d
         assert [] == validate(schema, parse(document))
 
 
-def test_only_the_tags_of_businesses_are_our_own() -> None:
-    """One argument, and nothing else, is refused by the real platform."""
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_only_one_thing_in_an_extension_is_our_own(name: str) -> None:
+    """It, and nothing else, is refused by the real platform."""
     schema = build_schema((LMG_SCHEMA / "default.graphql").read_text("utf-8"))
-    errors = validate(schema, parse(documents.BUSINESS_FEED_BY_TAGS))
+    errors = validate(schema, parse(getattr(documents, name)))
 
-    assert ["Unknown argument 'tagNames' on field 'Query.businessFeed'."] == [error.message for error in errors]
+    assert [EXTENSIONS[name]] == [error.message for error in errors]

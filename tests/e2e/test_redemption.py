@@ -138,6 +138,38 @@ def test_offline_the_state_is_shown_as_stale_and_nothing_is_redeemed(serve: Serv
         assert ("default", 0, None) == (state.display_status, client.status().queued, controller.unconfirmed)
 
 
+def test_offline_an_offer_that_allows_it_is_journaled_and_judged_on_arrival(
+    serve: Serve, dialect: str, tmp_path: Path
+) -> None:
+    """Two devices redeem the last one; the real platform says of no offer that it allows it."""
+    limits = {"global": {"total": 1}}
+    args = {"confirmPromptDisplayed": True}
+    with serve(f"sqlite:///{tmp_path / 'platform.db'}") as platform:
+        set_up(platform, {**SINGLE, "offline": True, "limits": limits})
+        clients = [client_of(platform, tmp_path / name) for name in ("one", "two")]
+        for client, user_id in zip(clients, ("ann", "bob"), strict=True):
+            client.user.identify(user_id, sign_user_id(platform.verification_key, user_id))
+        controllers = [client.offer.get_redemption_controller("o1", "b1", "l1", timeout=20) for client in clients]
+        assert [dialect == "replay"] * 2 == [each.state is not None and each.state.offline for each in controllers]
+    expected: type[LMGError] = RedemptionPending if dialect == "replay" else OfflineError
+    for client, controller in zip(clients, controllers, strict=True):
+        for _ in range(2):
+            with pytest.raises(expected):
+                controller.redeem(args=args, timeout=5)
+        assert (dialect == "replay") == (controller.unconfirmed is not None)
+        client.close()
+    if dialect == "lmg":
+        return
+    with serve(f"sqlite:///{tmp_path / 'platform.db'}") as platform:
+        states = []
+        for name in ("one", "two"):
+            with client_of(platform, tmp_path / name) as client:
+                assert client.flush(20)
+                states.append([letter.code for letter in client.journal.dead_letters()])
+        assert [("ann", "applied"), ("bob", "refused")] == redemptions(Admin(platform))
+    assert [[], ["redemption_sold_out"]] == states
+
+
 CHILD = """
 import sys, threading
 from lmg_offline import Client, RedemptionPending

@@ -47,14 +47,15 @@ def test_every_published_field_is_served_with_its_type_and_arguments(name: str) 
 
 
 def test_the_additions_are_exactly_those_that_are_documented() -> None:
-    """Nothing else is ours: the replay mutation, a slug, and tags for a list of businesses."""
+    """Nothing else is ours: the replay mutation, two fields, and an argument of two lists."""
     (published_auth, our_auth), (published_default, our_default) = map(schemas, ENDPOINTS)
     added = signatures(our_auth).keys() - signatures(published_auth).keys()
     added |= signatures(our_default).keys() - signatures(published_default).keys()
 
-    assert {"Mutation.replay", "Business.slug"} == added
+    assert {"Mutation.replay", "Business.slug", "OfferState.offline"} == added
     assert ("JSON!", {"device": "JSON!", "lanes": "JSON!"}) == signatures(our_auth)["Mutation.replay"]
     assert "[String!]" == signatures(our_default)["Query.businessFeed"][1]["tagNames"]
+    assert "[Float!]" == signatures(our_default)["Query.collectionFeed"][1]["orderingGeoPoint"]
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)

@@ -29,6 +29,7 @@ _NOT_SET_UP: Json = {
     "display": [State.DEFAULT.value],
     "refreshInterval": REFRESH_INTERVAL_S,
     "meta": {"actionType": None, "actionTarget": None},
+    "offline": False,
 }
 
 
@@ -138,6 +139,7 @@ def _state(standing: Standing) -> Json:
         "display": list(state.display),
         "refreshInterval": rules.refresh_interval_s,
         "meta": {"actionType": rules.action_type, "actionTarget": rules.action_target},
+        "offline": rules.is_offline,
     }
 
 

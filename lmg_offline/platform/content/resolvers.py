@@ -10,9 +10,12 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
-from lmg_offline.platform.content import geo
+from lmg_offline.platform.content import finding, geo, holding
 from lmg_offline.platform.content.catalogue import Catalogue, Document
+from lmg_offline.platform.content.discovery import Place, is_open, suits_age
 from lmg_offline.platform.problems import AudienceError, not_found
+from lmg_offline.platform.search import find, index
+from lmg_offline.platform.search.words import fold
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -31,72 +34,125 @@ def _catalogue(info: Any) -> Catalogue:
 
 def business(_: Any, info: Any, businessId: str) -> Document:
     """One business by id or slug."""
-    return _by_id_or_slug(_catalogue(info).businesses, businessId, "business")
+    return _shown(_catalogue(info).by_id_or_slug("businesses", businessId), "business")
 
 
 def offer(_: Any, info: Any, offerId: str) -> Document:
-    """One offer by id or slug."""
-    return _by_id_or_slug(_catalogue(info).offers, offerId, "offer")
+    """One offer of a shown business by id or slug."""
+    catalogue = _catalogue(info)
+    found = catalogue.by_id_or_slug("offers", offerId)
+    return _shown(found if found and catalogue.business_of(found["businessId"]) else None, "offer")
 
 
 def collection(_: Any, info: Any, collectionId: str) -> Document:
-    """One collection by id or slug."""
-    return _by_id_or_slug(_catalogue(info).collections, collectionId, "collection")
+    """One collection by id or slug, whether it is listed now or not; not one for another age."""
+    catalogue = _catalogue(info)
+    found = catalogue.by_id_or_slug("collections", collectionId)
+    return _shown(found if found and _suits(catalogue, found["kept"]) else None, "collection")
 
 
 def business_feed(_: Any, info: Any, **wanted: Any) -> Document:
-    """Businesses by words, bookmarks, area and tags; nearest first where there is a point."""
-    catalogue = _catalogue(info)
-    found = list(catalogue.businesses.values())
+    """Businesses by words, bookmarks, area and tags: best match first, else nearest where there is a point."""
+    context, catalogue = info.context, _catalogue(info)
+    saved_by, text = None, wanted.get("q")
     if wanted.get("bookmarkedOffersOnly"):
-        if info.context.user_id is None:
+        if context.user_id is None:
             raise AudienceError(
                 "NotIdentifiedError", "Identify the user to list saved offers.", 403, "user-not-identified"
             )
-        owners = {item["businessId"] for key, item in catalogue.offers.items() if key in catalogue.saved}
-        found = [{**item, "savedOnly": True} for item in found if item["id"] in owners]
-    if wanted.get("tagNames"):
-        found = [item for item in found if set(item["tags"]) & set(wanted["tagNames"])]
-    if wanted.get("q"):
-        found = [item for item in found if catalogue.matches(item, wanted["q"])]
-    return _feed("businesses", _in_area(catalogue, found, wanted), wanted)
+        saved_by = context.user_hash
+    words = find.question(context.connection, context.property_id, text) if text else None
+    which = finding.Filter(
+        tags=wanted.get("tagNames") or (),
+        saved_by=saved_by,
+        region=_area(wanted),
+        words=words,
+        point=_point(wanted),
+    )
+    feed = _businesses(info, catalogue, which, wanted)
+    extra = {"savedOnly": saved_by is not None, "words": words}
+    return {**feed, "businesses": [{**item, **extra} for item in feed["businesses"]]}
 
 
 def collection_businesses(parent: Document, info: Any, **wanted: Any) -> Document:
-    """The businesses of one collection."""
-    catalogue = _catalogue(info)
-    found = [item for item in catalogue.businesses.values() if catalogue.in_collection(parent, item)]
-    return _feed("businesses", _in_area(catalogue, found, wanted), wanted)
+    """The businesses of one collection, in its own order."""
+    kept = parent["kept"]
+    which = finding.Filter(region=_area(wanted), collection=kept, point=_point(wanted), order=kept.get("order"))
+    return _businesses(info, _catalogue(info), which, wanted)
+
+
+def _businesses(info: Any, catalogue: Catalogue, which: finding.Filter, wanted: dict[str, Any]) -> Document:
+    context = info.context
+    ids = finding.business_ids(context.connection, context.property_id, catalogue.asker, which)
+    feed = _feed("businesses", ids, wanted)
+    return {**feed, "businesses": catalogue.businesses(feed["businesses"])}
 
 
 def collection_feed(_: Any, info: Any, **wanted: Any) -> Document:
-    """Collections, higher priority first; in an area, those with a business there."""
-    catalogue = _catalogue(info)
-    found = sorted(catalogue.collections.values(), key=lambda item: (-item["priority"], item["name"], item["id"]))
+    """Collections that can be found now, higher priority first; in an area, those with a business there."""
+    context, catalogue = info.context, _catalogue(info)
+    area = _area(wanted)
+    place = Place(_checked(wanted.get("orderingGeoPoint")), area)
+    found = [item for item in catalogue.collections if _is_listed(context, catalogue, item["kept"], place)]
+    segments = {each for item in found for each in _segments(item["kept"])}
+    member_of = catalogue.asker.segments_of(segments)
+    found = [item for item in found if not _segments(item["kept"]) or member_of & set(_segments(item["kept"]))]
     if wanted.get("tagNames"):
         found = [item for item in found if set(item["tags"]) & set(wanted["tagNames"])]
-    ring = wanted.get("contextGeoArea")
-    if ring:
-        inside = [item for item in catalogue.businesses.values() if catalogue.is_in(item, ring)]
-        found = [item for item in found if any(catalogue.in_collection(item, b) for b in inside)]
+    if area is not None:
+        kept = holding.with_business_in(
+            context.connection, context.property_id, [item["kept"] for item in found], area
+        )
+        found = [item for item in found if item["id"] in kept]
+    found.sort(key=lambda item: (-item["priority"], fold(item["name"]), item["name"], item["id"]))
     return _feed("collections", found, wanted)
 
 
+def _segments(kept: Document) -> list[str]:
+    found: list[str] = (kept.get("discoverability") or {}).get("segments", [])
+    return found
+
+
+def _suits(catalogue: Catalogue, kept: Document) -> bool:
+    limits = (kept.get("filter") or {}).get("age")
+    return suits_age(limits, None) or suits_age(limits, catalogue.asker.age)
+
+
+def _is_listed(context: Any, catalogue: Catalogue, kept: Document, place: Place) -> bool:
+    """Whether age, clock and place let a collection be listed; segments are asked for together, later."""
+    rules = kept.get("discoverability") or {}
+    timetable, region = rules.get("schedule"), geo.region_of(rules.get("region"))
+    return (
+        _suits(catalogue, kept)
+        and (timetable is None or is_open(timetable, context.now_ms, catalogue.time_zone))
+        and (region is None or place.is_in(region))
+    )
+
+
 def location_feed(_: Any, info: Any, **wanted: Any) -> Document:
-    """Places, nearest first where there is a point."""
-    catalogue = _catalogue(info)
-    found = list(catalogue.locations.values())
-    ring = wanted.get("contextGeoArea")
-    if ring:
-        found = [place for place in found if geo.is_inside(place["address"]["centre"], ring)]
-    return _feed("locations", catalogue.ordered(found, _point(wanted)), wanted)
+    """Places of shown businesses, nearest first where there is a point."""
+    context, catalogue, point, area = info.context, _catalogue(info), _point(wanted), _area(wanted)
+    rows = finding.places_in(context.connection, context.property_id, [] if area is None else [area])
+    if point is None:
+        rows.sort(key=lambda row: (fold(row.name), row.name, row.id))
+    else:
+        rows.sort(key=lambda row: (geo.distance_m(point, (row.longitude, row.latitude)), row.id))
+    feed = _feed("locations", [row.id for row in rows], wanted)
+    places = catalogue.places(feed["locations"])
+    catalogue.name(place["businessId"] for place in places)
+    return {**feed, "locations": catalogue.ordered(places, point)}
 
 
 def business_offers(parent: Document, info: Any) -> list[Document]:
-    """A business's offers; in a list of saved ones, the saved ones first."""
+    """A business's offers: in a list of saved ones the saved ones first, in a search what was searched for."""
     catalogue = _catalogue(info)
-    found = catalogue.offers_of.get(parent["id"], [])
-    return sorted(found, key=lambda item: item["id"] not in catalogue.saved) if parent.get("savedOnly") else found
+    found = catalogue.offers_of(parent["id"])
+    words, saved_only = parent.get("words") or [], bool(parent.get("savedOnly"))
+
+    def place(item: Document) -> tuple[bool, int]:
+        return saved_only and item["id"] not in catalogue.saved, -index.offer_points(words, item)
+
+    return sorted(found, key=place)
 
 
 def business_categories(parent: Document, info: Any) -> list[Document]:
@@ -108,21 +164,20 @@ def business_categories(parent: Document, info: Any) -> list[Document]:
 def business_locations(parent: Document, info: Any, **wanted: Any) -> list[Document]:
     """A business's places, nearest first where there is a point."""
     catalogue = _catalogue(info)
-    return catalogue.ordered(catalogue.locations_of.get(parent["id"], []), _point(wanted))
+    return catalogue.ordered(catalogue.locations_of(parent["id"]), _point(wanted))
 
 
 def offer_locations(parent: Document, info: Any, **wanted: Any) -> list[Document]:
     """Where an offer holds: its own places, or all of its business."""
     catalogue = _catalogue(info)
     chosen = set(parent["locationIds"])
-    places = [p for p in catalogue.locations_of.get(parent["businessId"], []) if not chosen or p["id"] in chosen]
+    places = [p for p in catalogue.locations_of(parent["businessId"]) if not chosen or p["id"] in chosen]
     return catalogue.ordered(places, _point(wanted))
 
 
 def owner(parent: Document, info: Any) -> Document:
     """The business of an offer or place."""
-    found: Document = _catalogue(info).businesses[parent["businessId"]]
-    return found
+    return _shown(_catalogue(info).business_of(parent["businessId"]), "business")
 
 
 def is_bookmarked(parent: Document, info: Any) -> bool:
@@ -146,32 +201,36 @@ RESOLVERS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 
 
-def _by_id_or_slug(found: dict[str, Document], key: str, kind: str) -> Document:
-    if key in found:
-        return found[key]
-    for document in found.values():
-        if document["slug"] == key:
-            return document
-    raise not_found(kind)
-
-
-def _in_area(catalogue: Catalogue, found: list[Document], wanted: dict[str, Any]) -> list[Document]:
-    ring, point = wanted.get("contextGeoArea"), _point(wanted)
-    if ring:
-        found = [item for item in found if catalogue.is_in(item, ring)]
-    if point is not None:
-        found = sorted(found, key=lambda item: (catalogue.distance_of(item, point), item["id"]))
+def _shown(found: Document | None, kind: str) -> Document:
+    if found is None:
+        raise not_found(kind)
     return found
+
+
+def _area(wanted: dict[str, Any]) -> geo.Region | None:
+    ring = wanted.get("contextGeoArea")
+    if not ring:
+        return None
+    if any(len(corner) != 2 for corner in ring):
+        raise _bad_point()
+    return geo.Ring(ring)
 
 
 def _point(wanted: dict[str, Any]) -> list[float] | None:
-    found = wanted.get("orderingGeoPoint") or wanted.get("originGeoPoint")
+    return _checked(wanted.get("orderingGeoPoint") or wanted.get("originGeoPoint"))
+
+
+def _checked(found: list[float] | None) -> list[float] | None:
     if found is not None and len(found) != 2:
-        raise AudienceError("BadRequestError", "A point is [longitude, latitude].", 400, "bad-point")
+        raise _bad_point()
     return found
 
 
-def _feed(name: str, found: list[Document], wanted: dict[str, Any]) -> Document:
+def _bad_point() -> AudienceError:
+    return AudienceError("BadRequestError", "A point is [longitude, latitude].", 400, "bad-point")
+
+
+def _feed(name: str, found: list[Any], wanted: dict[str, Any]) -> Document:
     limit = wanted.get("limit")
     limit = DEFAULT_LIMIT if limit is None else max(1, min(limit, MAX_LIMIT))
     start = _offset(wanted.get("cursor"))

@@ -1,4 +1,4 @@
-"""What businesses and offers are about, kept as rows, so that activity can be counted by category in SQL."""
+"""What content is about, kept as rows: categories, so that activity can be counted by them in SQL, and tags."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from lmg_offline.platform.content.tables import businesses, categories, content_categories, offers
+from lmg_offline.platform.content.tables import (
+    BY_KIND,
+    businesses,
+    categories,
+    content_categories,
+    content_tags,
+    offers,
+)
 
 Document = dict[str, Any]
+
+_TAGGED = ("businesses", "collections")
 
 
 def refresh(connection: Connection, property_id: str, kind: str, content_id: str) -> None:
@@ -19,6 +28,8 @@ def refresh(connection: Connection, property_id: str, kind: str, content_id: str
     Args:
         kind: Of the document. A business changes its offers too, a category everything.
     """
+    if kind in _TAGGED:
+        _write_tags(connection, property_id, kind, content_id)
     match kind:
         case "categories":
             _write(connection, property_id, None)
@@ -31,6 +42,13 @@ def refresh(connection: Connection, property_id: str, kind: str, content_id: str
                 _delete(connection, property_id, "offers", [content_id])
             else:
                 _write(connection, property_id, business_id, [content_id])
+
+
+def rebuild(connection: Connection, property_id: str) -> None:
+    """Make the rows of a whole property anew."""
+    _write(connection, property_id, None)
+    for kind in _TAGGED:
+        _write_tags(connection, property_id, kind, None)
 
 
 def slugs(connection: Connection, property_id: str) -> dict[str, str]:
@@ -64,6 +82,20 @@ def _write(connection: Connection, property_id: str, business_id: str | None, go
     ]
     if rows:
         connection.execute(insert(content_categories), rows)
+
+
+def _write_tags(connection: Connection, property_id: str, kind: str, content_id: str | None) -> None:
+    """Write the tags of one document, or of all of a kind."""
+    tags, table = content_tags, BY_KIND[kind]
+    old = delete(tags).where(tags.c.property_id == property_id, tags.c.kind == kind)
+    connection.execute(old if content_id is None else old.where(tags.c.content_id == content_id))
+    rows = [
+        {"property_id": property_id, "kind": kind, "content_id": row.id, "tag": tag}
+        for row in _documents(connection, property_id, table, table.c.id, content_id)
+        for tag in sorted(set(row.document.get("tags", [])))
+    ]
+    if rows:
+        connection.execute(insert(tags), rows)
 
 
 def _documents(connection: Connection, property_id: str, table: Any, column: Any, business_id: str | None) -> Any:

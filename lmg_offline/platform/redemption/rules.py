@@ -138,6 +138,8 @@ class Rules:
 
         ends_at_ms: Not usable from then on, in milliseconds since 1970 UTC.
 
+        is_offline: A device may take a step without a network, to be judged when it arrives.
+
         refresh_interval_s: When the app should ask again. For as long, an offer
             that can be used again shows as redeemed after a use.
 
@@ -158,6 +160,7 @@ class Rules:
     action_target: str | None = None
     refresh_interval_s: int = REFRESH_INTERVAL_S
     is_frozen: bool = False
+    is_offline: bool = False
     zone: tzinfo = UTC
 
     @property
@@ -198,6 +201,7 @@ def rules_of(redemption: Mapping[str, Any], zone: tzinfo = UTC) -> Rules:
         action_target=redemption.get("action_target"),
         refresh_interval_s=redemption.get("refresh_interval_s", REFRESH_INTERVAL_S),
         is_frozen=redemption.get("frozen", False),
+        is_offline=redemption.get("offline", False),
         zone=zone,
     )
 
