@@ -10,6 +10,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        --minutes N --seed S --row NAME --count N --dialect D --json
     python3 tools/dev.py soak [...]    three writers and a bad network: nothing lost, all flat; more
                                        words: --minutes N --seed S --csv FILE --plot FILE
+    python3 tools/dev.py failover [...]  a PostgreSQL primary and a server are killed under clients
+                                       that write; more words: --clients N --seconds S --seed S
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -32,7 +34,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "faults", "soak", "wheel")
+MODULES = {"faults": "tools.faults", "soak": "tools.soak", "failover": "tools.cluster"}
+VERBS = ("demo", "test", "lint", "faults", "soak", "failover", "wheel")
 
 
 def stop(sentence: str) -> None:
@@ -151,8 +154,8 @@ def main(words: list[str]) -> int:
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
-    if verb in ("faults", "soak"):
-        return subprocess.run([str(binary), "-m", f"tools.{verb}", *rest], cwd=ROOT, check=False).returncode
+    if verb in MODULES:
+        return subprocess.run([str(binary), "-m", MODULES[verb], *rest], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
     return test(binary, rest)

@@ -104,7 +104,8 @@ def test_a_row_that_is_there_stays_where_that_is_asked_for(engine: Engine) -> No
 def test_what_sessions_did_passes_to_their_users_but_nothing_of_others(engine: Engine) -> None:
     """Of this property, and what belongs to nobody yet."""
     owned = {"user_hash": 7, "user_id": "old"}
-    before = [thing(1), thing(2, session_id="t"), thing(3, **owned), thing(4, session_id="u"), thing(5, property_id="q")]
+    others = [thing(3, **owned), thing(4, session_id="u"), thing(5, property_id="q")]
+    before = [thing(1), thing(2, session_id="t"), *others]
     with writing(engine) as connection:
         sets.write(connection, THINGS, before)
         sets.pass_on(connection, THINGS, "p", [("s", MOST, "ann"), ("t", -5, "bob")])
