@@ -8,6 +8,21 @@ import databases
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice of databases."""
+    parser.addoption(
+        "--databases",
+        choices=("all", *databases.KINDS),
+        default="all",
+        help="which databases the platform's tests run on; default: %(default)s",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the markers."""
+    config.addinivalue_line("markers", "sqlite: is about SQLite, and does not run on PostgreSQL")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[databases.Postgres]:
     """A PostgreSQL server for the whole run, started when first asked for."""

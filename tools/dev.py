@@ -16,6 +16,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        environment of its own; more words: --count N --seed S --database URL
     python3 tools/dev.py docs [...]    write the parts of docs/ that are made from the code; or --check
     python3 tools/dev.py portal-shots  screenshots of every page of the portal, into docs/portal/
+    python3 tools/dev.py failover [...]  a PostgreSQL primary and a server are killed under clients
+                                       that write; more words: --clients N --seconds S --seed S
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -38,7 +40,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-VERBS = ("demo", "test", "lint", "faults", "soak", "mutants", "fuzz", "docs", "portal-shots", "wheel")
+MODULES = {
+    "faults": "tools.faults",
+    "soak": "tools.soak",
+    "mutants": "tools.mutants",
+    "fuzz": "tools.fuzz",
+    "docs": "tools.docs",
+    "failover": "tools.cluster",
+    "portal-shots": "tools.portal",
+}
+VERBS = ("demo", "test", "lint", *MODULES, "wheel")
 BROWSER = ("chromium", "chromium-driver")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -182,11 +193,10 @@ def main(words: list[str]) -> int:
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
-    if verb in ("faults", "soak", "mutants", "fuzz", "docs"):
-        return subprocess.run([str(binary), "-m", f"tools.{verb}", *rest], cwd=ROOT, check=False).returncode
-    if verb == "portal-shots":
-        browser()
-        return subprocess.run([str(binary), "-m", "tools.portal"], cwd=ROOT, check=False).returncode
+    if verb in MODULES:
+        if verb == "portal-shots":
+            browser()
+        return subprocess.run([str(binary), "-m", MODULES[verb], *rest], cwd=ROOT, check=False).returncode
     if verb == "wheel":
         return run("wheel", [str(binary), "-m", "build", "--wheel"])
     return test(binary, rest)

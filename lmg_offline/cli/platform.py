@@ -76,7 +76,8 @@ def _add_database(parser: argparse.ArgumentParser, verb: Verb) -> None:
         "--database",
         default=os.environ.get("LMG_DATABASE_URL"),
         metavar="URL",
-        help="sqlite:///PATH; default: LMG_DATABASE_URL, else platform.db in the user's data folder",
+        help="sqlite:///PATH or postgresql+psycopg://...; default: LMG_DATABASE_URL, "
+        "else platform.db in the user's data folder",
     )
     parser.set_defaults(run=lambda arguments: _on_database(verb, arguments))
 
@@ -94,7 +95,7 @@ def _on_database(verb: Verb, arguments: argparse.Namespace) -> int:
         print(f"lmg-offline: --database: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        print(f"lmg-offline: this kind of database needs the package {error.name}; install it", file=sys.stderr)
+        print(f"lmg-offline: {error}", file=sys.stderr)
     except OSError as error:
         what = f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error)
         print(f"lmg-offline: the platform can't start: {what}", file=sys.stderr)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,10 +26,11 @@ from lmg_offline.platform.portal import routes as portal_routes
 from lmg_offline.platform.portal.attempts import Attempts
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
-from lmg_offline.platform.store.engine import DatabaseUnavailable
+from lmg_offline.platform.store.unavailable import DatabaseUnavailable
 from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
 
 UNAVAILABLE = "lmg-unavailable"
+RETRY_AFTER_S = 2
 
 log = logging.getLogger("lmg_offline.platform")
 
@@ -60,6 +62,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
             HTTPException: _http_error,
             DatabaseUnavailable: _unavailable,
             OperationalError: _unavailable,
+            PoolTimeout: _unavailable,
             Exception: _unexpected,
         },
     )
@@ -87,11 +90,18 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
-    """Answer while the database does not: nothing was changed, and the same request will do later."""
+    """
+    Answer while the database does not: the same request will do later.
+
+    Nothing was changed, unless the connection was lost at the commit; what is
+    sent again is known by the ids of its entries then.
+    """
     log.error("the database does not answer: %s", type(error).__name__)
-    return _error(
+    reply = _error(
         request, "UnavailableError", "The platform's database does not answer. Try again later.", 503, UNAVAILABLE
     )
+    reply.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return reply
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

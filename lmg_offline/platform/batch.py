@@ -12,12 +12,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from lmg_offline.platform.identity import tombstone_key, user_hash
 from lmg_offline.platform.profiles import Value, Values
 from lmg_offline.platform.redemption.book import Book
-from lmg_offline.platform.store import tables
+from lmg_offline.platform.store import sets, tables
 from lmg_offline.protocol.replay import START, Position
 
 
@@ -205,11 +205,14 @@ class Batch:
         """Return when the user was forgotten last, or None."""
         return self.tombstones.get(self.tombstone_key(user_id))
 
+    def _among(self, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+        return sets.among(self.connection, column, values)
+
     def _load_lanes(self, session_ids: Collection[str]) -> dict[str, LaneState]:
         table = tables.sessions
         rows = self.connection.execute(
             select(table)
-            .where(table.c.property_id == self.property_id, table.c.session_id.in_(session_ids))
+            .where(table.c.property_id == self.property_id, self._among(table.c.session_id, session_ids))
             .order_by(table.c.session_id)
             .with_for_update()
         ).mappings()
@@ -219,7 +222,7 @@ class Batch:
         table = tables.users
         rows = self.connection.execute(
             select(table)
-            .where(table.c.property_id == self.property_id, table.c.user_hash.in_(sorted(hashes)))
+            .where(table.c.property_id == self.property_id, self._among(table.c.user_hash, sorted(hashes)))
             .order_by(table.c.user_hash)
             .with_for_update()
         )
@@ -239,7 +242,7 @@ class Batch:
             )
             .where(
                 values.c.property_id == self.property_id,
-                or_(sessions.c.session_id.in_(session_ids), sessions.c.user_hash.in_(sorted(hashes))),
+                or_(self._among(sessions.c.session_id, session_ids), self._among(sessions.c.user_hash, sorted(hashes))),
             )
         ).mappings()
         for row in rows:
@@ -255,7 +258,7 @@ class Batch:
         verified: dict[int, Values] = defaultdict(dict)
         table = tables.user_values
         rows = self.connection.execute(
-            select(table).where(table.c.property_id == self.property_id, table.c.user_hash.in_(sorted(hashes)))
+            select(table).where(table.c.property_id == self.property_id, self._among(table.c.user_hash, sorted(hashes)))
         ).mappings()
         for row in rows:
             verified[row["user_hash"]][row["attribute"]] = _value(row)
@@ -267,13 +270,13 @@ class Batch:
         entries, repeats = tables.entries, tables.entry_repeats
         rows = self.connection.execute(
             select(*(entries.c[name] for name in ("entry_id", *(each.name for each in fields(Logged))))).where(
-                entries.c.property_id == self.property_id, entries.c.entry_id.in_(entry_ids)
+                entries.c.property_id == self.property_id, self._among(entries.c.entry_id, entry_ids)
             )
         )
         log = {row.entry_id: Logged(*row[1:]) for row in rows}
         others = self.connection.execute(
             select(repeats.c.session_id, repeats.c.seq, repeats.c.entry_id).where(
-                repeats.c.property_id == self.property_id, repeats.c.entry_id.in_(entry_ids)
+                repeats.c.property_id == self.property_id, self._among(repeats.c.entry_id, entry_ids)
             )
         )
         return log, {(row.session_id, row.seq, row.entry_id) for row in others}
@@ -286,8 +289,8 @@ class Batch:
         rows = self.connection.execute(
             select(table.c.user_hash, table.c.offer_id, *columns).where(
                 table.c.property_id == self.property_id,
-                table.c.user_hash.in_(sorted(hashes)),
-                table.c.offer_id.in_(offer_ids),
+                self._among(table.c.user_hash, sorted(hashes)),
+                self._among(table.c.offer_id, offer_ids),
             )
         )
         return {(row.user_hash, row.offer_id): Bookmark(*row[2:]) for row in rows}
@@ -299,7 +302,7 @@ class Batch:
         keys = [self.tombstone_key(user_id) for user_id in user_ids]
         rows = self.connection.execute(
             select(table.c.user_key_hash, table.c.forgotten_at).where(
-                table.c.property_id == self.property_id, table.c.user_key_hash.in_(keys)
+                table.c.property_id == self.property_id, self._among(table.c.user_key_hash, keys)
             )
         )
         return {row.user_key_hash: row.forgotten_at for row in rows}

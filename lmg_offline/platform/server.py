@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import multiprocessing
 import signal
 import socket
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +26,7 @@ from lmg_offline.platform import properties
 from lmg_offline.platform.app import create_app
 from lmg_offline.platform.patience import PatientProtocol
 from lmg_offline.platform.settings import Settings
-from lmg_offline.platform.store.engine import close_engine, make_engine, writing
+from lmg_offline.platform.store.engine import close_engine, make_engine, transact
 from lmg_offline.platform.store.migrate import upgrade
 
 Facts = dict[str, str | None]
@@ -32,6 +34,11 @@ Facts = dict[str, str | None]
 _STOP_WITHIN_S = 5
 _START_WITHIN_S = 30.0
 _BACKLOG = 2048
+# So many deaths of workers within this time are no accident: a supervisor shall see them.
+_MOST_DEATHS = 5
+_DEATHS_WITHIN_S = 60.0
+
+log = logging.getLogger("lmg_offline.platform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def serve(
             without `dev`.
 
     Returns:
-        The exit code: 0 after a clean stop, 3 when a worker died.
+        The exit code: 0 after a clean stop, 3 when workers die as fast as they are replaced.
 
     Raises:
         OSError: The address can't be listened on.
@@ -196,8 +203,8 @@ def _facts(engine: Engine, endpoint: str, *, dev: bool) -> Facts:
     upgrade(engine)
     if not dev:
         return {"endpoint": endpoint, "write_key": None, "verification_key": None, "admin_key": None}
-    with writing(engine) as connection:
-        keys = properties.dev_keys(connection, time.time_ns() // 1_000_000)
+    # Of two servers that make it at once one finds the name taken, and then the property of the other.
+    keys = transact(engine, lambda connection: properties.dev_keys(connection, time.time_ns() // 1_000_000))
     return {
         "endpoint": endpoint,
         "write_key": keys.write_key,
@@ -220,17 +227,27 @@ def _serve_in_processes(
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     spawn = multiprocessing.get_context("spawn")
-    processes: list[BaseProcess] = [
-        spawn.Process(target=_work, args=(listener, database_url, settings), name=f"lmg-platform-{number}")
-        for number in range(workers)
-    ]
+
+    def start() -> BaseProcess:
+        process = spawn.Process(target=_work, args=(listener, database_url, settings), name="lmg-platform")
+        process.start()
+        return process
+
+    processes: list[BaseProcess] = []
+    deaths: deque[float] = deque(maxlen=_MOST_DEATHS)
     try:
-        for process in processes:
-            process.start()
+        processes += [start() for _ in range(workers)]
         is_ready = False
         while not stopping.wait(0.05 if not is_ready else 0.5):
-            if any(process.exitcode is not None for process in processes):
-                return 3
+            for place, process in enumerate(processes):
+                if process.exitcode is None:
+                    continue
+                deaths.append(time.monotonic())
+                is_hopeless = len(deaths) == _MOST_DEATHS and deaths[-1] - deaths[0] < _DEATHS_WITHIN_S
+                if is_hopeless or not is_ready:
+                    return 3
+                log.error("a worker died with exit code %s and is replaced", process.exitcode)
+                processes[place] = start()
             if not is_ready and _answers(listener):
                 is_ready = True
                 on_ready()

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table, select
 
 from lmg_offline.platform import comparable
 from lmg_offline.platform.batch import Batch
 from lmg_offline.platform.profiles import Effective, Value, Values, effective
-from lmg_offline.platform.store import tables
+from lmg_offline.platform.store import sets, tables
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 
@@ -31,8 +30,7 @@ def flush(batch: Batch) -> None:
     _write_activity(batch)
     _write_redemptions(batch)
     _write_bookmarks(batch)
-    if batch.events:
-        batch.connection.execute(insert(tables.platform_log), batch.events)
+    sets.write(batch.connection, tables.platform_log, batch.events)
 
 
 def _write_sessions(batch: Batch) -> None:
@@ -42,8 +40,8 @@ def _write_sessions(batch: Batch) -> None:
         lane = batch.lanes[session_id]
         row = lane.row(batch.property_id)
         (old if lane.session_id in batch.loaded.session_ids else new).append(row)
-    _insert(batch, tables.sessions, new)
-    _update(batch, tables.sessions, old)
+    sets.write(batch.connection, tables.sessions, new)
+    sets.overwrite(batch.connection, tables.sessions, old)
 
 
 def _write_users(batch: Batch) -> None:
@@ -53,8 +51,8 @@ def _write_users(batch: Batch) -> None:
         if hashed in batch.seen_users:
             row = {"property_id": batch.property_id, "user_hash": hashed, **asdict(user)}
             (old if hashed in batch.loaded.users else new).append(row)
-    _insert(batch, tables.users, new)
-    _update(batch, tables.users, old)
+    sets.write(batch.connection, tables.users, new)
+    sets.overwrite(batch.connection, tables.users, old)
 
 
 def _write_values(batch: Batch) -> None:
@@ -120,7 +118,7 @@ def _write_profiles(batch: Batch) -> None:
         for row in batch.connection.execute(
             select(table).where(
                 table.c.property_id == batch.property_id,
-                table.c.user_hash.in_(sorted(batch.reprofiled)),
+                sets.among(batch.connection, table.c.user_hash, sorted(batch.reprofiled)),
             )
         ).mappings()
     }
@@ -164,10 +162,10 @@ def _write_log(batch: Batch) -> None:
     for entry_id, row in batch.new_log.items():
         (old if entry_id in batch.loaded.entry_ids else new).append(row)
     # First the rows that leave their number, so that another entry may have it.
-    _update(batch, tables.entries, old)
-    _insert(batch, tables.entries, new)
-    _insert(
-        batch,
+    sets.overwrite(batch.connection, tables.entries, old)
+    sets.write(batch.connection, tables.entries, new)
+    sets.write(
+        batch.connection,
         tables.entry_repeats,
         [
             {"property_id": batch.property_id, "session_id": session_id, "seq": seq, "entry_id": entry_id}
@@ -177,35 +175,20 @@ def _write_log(batch: Batch) -> None:
 
 
 def _write_activity(batch: Batch) -> None:
-    _insert_unless_there(batch, tables.activity, batch.new_activity)
+    # An activity may come by ways that don't know of each other, a replay and the collector, at the same instant too.
+    sets.write(batch.connection, tables.activity, batch.new_activity, unless_there=True)
     _pass_on(batch, tables.activity)
 
 
 def _write_redemptions(batch: Batch) -> None:
-    _insert(batch, tables.redemptions, batch.redemptions.new)
+    sets.write(batch.connection, tables.redemptions, batch.redemptions.new)
     _pass_on(batch, tables.redemptions)
 
 
 def _pass_on(batch: Batch, table: Table) -> None:
     """Give the rows that sessions wrote before they were identified to their users."""
-    if batch.claimed:
-        batch.connection.execute(
-            update(table)
-            .where(
-                table.c.property_id == batch.property_id,
-                table.c.session_id == bindparam("claimed_session"),
-                table.c.user_hash.is_(None),
-            )
-            .values(user_hash=bindparam("claimed_hash"), user_id=bindparam("claimed_user")),
-            [
-                {
-                    "claimed_session": session_id,
-                    "claimed_hash": hashed,
-                    "claimed_user": batch.users[hashed].user_id,
-                }
-                for session_id, hashed in batch.claimed.items()
-            ],
-        )
+    owners = [(session_id, hashed, batch.users[hashed].user_id) for session_id, hashed in batch.claimed.items()]
+    sets.pass_on(batch.connection, table, batch.property_id, owners)
 
 
 def _write_bookmarks(batch: Batch) -> None:
@@ -225,41 +208,7 @@ def _write_bookmarks(batch: Batch) -> None:
 
 
 def _write_difference(batch: Batch, table: Table, stored: Rows, wanted: Rows) -> None:
-    gone = [stored[key] for key in stored.keys() - wanted.keys()]
-    if gone:
-        names = [column.name for column in table.primary_key]
-        batch.connection.execute(
-            delete(table).where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in names))),
-            [{f"old_{name}": row[name] for name in names} for row in gone],
-        )
-    _insert(batch, table, [row for key, row in wanted.items() if key not in stored])
-    _update(batch, table, [row for key, row in wanted.items() if key in stored and stored[key] != row])
-
-
-def _insert(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        batch.connection.execute(insert(table), rows)
-
-
-def _insert_unless_there(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
-    """
-    Write rows whose key is not taken, and leave the others as they are.
-
-    An activity may come by ways that don't know of each other, a replay and the collector, at the same instant too.
-    """
-    if rows:
-        new = postgresql.insert if batch.connection.dialect.name == "postgresql" else sqlite.insert
-        batch.connection.execute(new(table).on_conflict_do_nothing(index_elements=list(table.primary_key)), rows)
-
-
-def _update(batch: Batch, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Write whole rows over those with the same key."""
-    if not rows:
-        return
-    keys = {column.name for column in table.primary_key}
-    batch.connection.execute(
-        update(table)
-        .where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in keys)))
-        .values({name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}),
-        [{(f"old_{name}" if name in keys else f"new_{name}"): value for name, value in row.items()} for row in rows],
-    )
+    sets.remove(batch.connection, table, [stored[key] for key in stored.keys() - wanted.keys()])
+    sets.write(batch.connection, table, [row for key, row in wanted.items() if key not in stored])
+    changed = [row for key, row in wanted.items() if key in stored and stored[key] != row]
+    sets.overwrite(batch.connection, table, changed)

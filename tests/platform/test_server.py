@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -24,7 +26,7 @@ from lmg_offline.platform import properties
 from lmg_offline.platform.search.engines import is_index
 from lmg_offline.platform.server import running
 from lmg_offline.platform.store import migrate
-from lmg_offline.platform.store.engine import close_engine, make_engine, writing
+from lmg_offline.platform.store.engine import close_engine, make_engine, transact, writing
 from lmg_offline.platform.store.metadata import metadata
 from lmg_offline.platform.store.migrate import upgrade
 
@@ -116,9 +118,50 @@ def test_several_processes_share_one_socket(tmp_path: Path) -> None:
     assert ([200] * 6, 0) == (statuses, code)
 
 
-def test_migrations_make_what_the_tables_declare(database_url: str) -> None:
+def workers_of(process: subprocess.Popen[str]) -> set[int]:
+    """Return the ids of the processes that answer."""
+    found = set()
+    with suppress(psutil.Error):  # the server has ended
+        for child in psutil.Process(process.pid).children():
+            with suppress(psutil.Error):  # this one has
+                if "spawn_main" in " ".join(child.cmdline()):
+                    found.add(child.pid)
+    return found
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    """The others go on, and so does the server."""
+    with serving(tmp_path, workers=2) as (facts, process):
+        before = workers_of(process)
+        os.kill(min(before), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while len(after := workers_of(process) - {min(before)}) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        statuses = [asked(facts) for _ in range(4)]
+        process.terminate()
+        code = process.wait(30)
+
+    assert (2, 2) == (len(before), len(after))
+    assert ([200] * 4, 0) == (statuses, code)
+
+
+def test_workers_that_keep_dying_end_the_server(tmp_path: Path) -> None:
+    """A supervisor shall see it, rather than a server that is busy with starting."""
+    with serving(tmp_path, workers=2) as (_, process):
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            for pid in workers_of(process):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        code = process.wait(30)
+
+    assert 3 == code
+
+
+def test_migrations_make_what_the_tables_declare(empty_database_url: str) -> None:
     """No table, column, index or constraint differs; a second run changes nothing."""
-    engine = make_engine(database_url)
+    engine = make_engine(empty_database_url)
     upgrade(engine)
     upgrade(engine)
     with engine.connect() as connection:
@@ -138,9 +181,9 @@ def test_migrations_make_what_the_tables_declare(database_url: str) -> None:
     } == checks
 
 
-def test_a_database_of_before_redemption_is_brought_along(database_url: str, tmp_path: Path) -> None:
+def test_a_database_of_before_redemption_is_brought_along(empty_database_url: str, tmp_path: Path) -> None:
     """Nothing that was in it is lost."""
-    engine = make_engine(database_url)
+    engine = make_engine(empty_database_url)
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
     with writing(engine) as connection:
@@ -164,17 +207,16 @@ def test_a_database_of_before_redemption_is_brought_along(database_url: str, tmp
     assert ("identified", 1) == (found, devices)
 
 
-def test_two_processes_that_start_at_once_make_one_schema_and_one_property(database_url: str) -> None:
+def test_two_processes_that_start_at_once_make_one_schema_and_one_property(empty_database_url: str) -> None:
     """One waits for the other, whoever comes first."""
     barrier = threading.Barrier(3)
     keys: list[properties.Keys] = []
 
     def start() -> None:
-        engine = make_engine(database_url)
+        engine = make_engine(empty_database_url)
         barrier.wait(5)
         upgrade(engine)
-        with writing(engine) as connection:
-            keys.append(properties.dev_keys(connection, 0))
+        keys.append(transact(engine, lambda connection: properties.dev_keys(connection, 0)))
         close_engine(engine)
 
     threads = [threading.Thread(target=start) for _ in range(3)]

@@ -28,12 +28,14 @@ class Kiosk:
         oracle: What was promised.
     """
 
-    def __init__(self, client: Client, verification_key: str, rng: random.Random) -> None:
+    def __init__(
+        self, client: Client, verification_key: str, rng: random.Random, *, first_person: int = 0
+    ) -> None:
         self._client = client
         self._key = verification_key
         self._rng = rng
         self.oracle = Oracle()
-        self._visits = 0
+        self._visits = first_person
         self._number = 0
 
     def visit(self) -> Iterator[str]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,7 +22,9 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from lmg_offline.platform.store import postgresql
 from lmg_offline.platform.store.filelock import FileLock
+from lmg_offline.platform.store.unavailable import DatabaseUnavailable, OutcomeUnknown
 
 T = TypeVar("T")
 
@@ -30,13 +34,10 @@ logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGING_NAME}").setLevel(logging.W
 
 _WRITES = "lmg_writes"
 _TRIES = 8
+_MOST_WAIT_S = 0.2
 _BUSY_TIMEOUT_S = 30
 # serialization_failure, deadlock_detected, unique_violation
 _TRANSIENT_STATES = frozenset({"40001", "40P01", "23505"})
-
-
-class DatabaseUnavailable(Exception):
-    """The database's file is not where it was, another is in its place, or it is held for too long."""
 
 
 def make_engine(database_url: str) -> Engine:
@@ -45,24 +46,20 @@ def make_engine(database_url: str) -> Engine:
 
     Args:
         database_url: `sqlite:///path` or `postgresql+psycopg://...`. The folder
-            of a SQLite file must exist.
+            of a SQLite file must exist. Several hosts of PostgreSQL are named as
+            `postgresql+psycopg://user@/database?host=a:5432&host=b:5432`: the one
+            that takes writes is used.
 
     Raises:
         ValueError: Another kind of database, or SQLite in memory.
+        ModuleNotFoundError: The database's driver is not installed; the message says how to.
     """
     url = make_url(database_url)
     match url.get_backend_name():
         case "sqlite":
             return _sqlite(database_url, url.database)
         case "postgresql":
-            return create_engine(
-                url,
-                hide_parameters=True,
-                logging_name=LOGGING_NAME,
-                pool_pre_ping=True,
-                pool_size=10,
-                max_overflow=30,
-            )
+            return postgresql.make_engine(url, LOGGING_NAME)
         case other:
             raise ValueError(f"the platform runs on sqlite or postgresql, not on {other}")
 
@@ -88,18 +85,44 @@ def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     """
     Run `work` in one transaction that may write, again from its start when another one came between.
 
+    Also when the connection was lost before the commit began: another host may
+    have taken over, and nothing was written.
+
     Args:
         work: May run several times. What it raises rolls back and is raised here.
+
+    Raises:
+        OutcomeUnknown: The connection was lost at the commit.
+        DatabaseUnavailable: It was lost again and again before.
+        OperationalError: The database can't be reached.
     """
-    for _ in range(_TRIES - 1):
+    for tried in range(1, _TRIES):
         try:
-            with writing(engine) as connection:
-                return work(connection)
+            return _try_once(engine, work)
         except DBAPIError as error:
-            if not is_transient(error):
+            if not (error.connection_invalidated or is_transient(error)):
                 raise
-    with writing(engine) as connection:
-        return work(connection)
+        # Those that stood in one another's way do not meet again at the same instant.
+        time.sleep(random.uniform(0, min(_MOST_WAIT_S, 0.002 * 2**tried)))
+    try:
+        return _try_once(engine, work)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable("the connection is lost again and again; see the database's log") from error
+        raise
+
+
+def _try_once(engine: Engine, work: Callable[[Connection], T]) -> T:
+    is_done = False
+    try:
+        with writing(engine) as connection:
+            result = work(connection)
+            is_done = True
+        return result
+    except DBAPIError as error:
+        if is_done and error.connection_invalidated:
+            raise OutcomeUnknown("the connection was lost at the commit: it may have taken place") from error
+        raise
 
 
 def is_transient(error: DBAPIError) -> bool:
