@@ -41,6 +41,7 @@ DEV = [
     "psutil>=7.0",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
     "ruff>=0.9",
     "selenium>=4.30",
     "snowplow-tracker>=1.1",

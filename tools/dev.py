@@ -40,6 +40,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
+MOST_WORKERS = 4
 MODULES = {
     "faults": "tools.faults",
     "soak": "tools.soak",
@@ -144,7 +145,9 @@ def test(python: Path, words: list[str]) -> int:
     for old in ROOT.glob(".coverage*"):
         old.unlink()
     coverage = [str(python), "-m", "coverage"]
-    failed = max(failed, run("pytest", [*coverage, "run", "-m", "pytest", "-q"]))
+    # A file's tests stay together: many share a server, or a database.
+    spread = ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist", "loadfile"]
+    failed = max(failed, run("pytest", [*coverage, "run", "-m", "pytest", "-q", *spread]))
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
     failed = max(failed, run("coverage", [*coverage, "report"]))
     verdict = "something does not hold" if failed else "all of it holds"
