@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -29,9 +30,10 @@ def report_demographics(request: Request, connection: Connection, caller: Caller
     by, now_ms = request.query_params.get("by", ""), _now_ms()
     audience = audience_of(connection, caller.property_id, request.query_params.get("segment"), now_ms)
     try:
-        return JSONResponse(demographics(connection, audience, by, now_ms))
+        report = demographics(connection, audience, by, now_ms)
     except ValueError as error:
         raise unprocessable(str(error)) from error
+    return JSONResponse(report if _wants(request, "detail") else _plain(report))
 
 
 def report_users(request: Request, connection: Connection, caller: Caller) -> Response:
@@ -54,14 +56,30 @@ def report_interests(request: Request, connection: Connection, caller: Caller) -
     if user_id is None:
         audience = audience_of(connection, caller.property_id, segment_id, now_ms)
         question = Question(caller.property_id, now_ms, half_life_days)
-        return JSONResponse(interests.of_audience(connection, audience, question))
+        report = interests.of_audience(connection, audience, question)
+        return JSONResponse(report if _wants(request, "detail") else {"rows": _only(report, "category", "score")})
     if people.user(connection, caller.property_id, user_id) is None:
         raise missing("user")
     question = Question(caller.property_id, now_ms, half_life_days, user_hash(user_id))
-    explain = request.query_params.get("explain", "0")
-    if explain not in ("0", "1"):
-        raise unprocessable("explain is 0 or 1.")
-    return JSONResponse(interests.of_person(connection, question, explain=explain == "1"))
+    return JSONResponse(interests.of_person(connection, question, explain=_wants(request, "explain")))
+
+
+def _plain(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report without its details; with `other` only where some values are not shown."""
+    found = {"total": report["total"], "rows": _only(report, "value", "count", "share"), "missing": report["missing"]}
+    return {**found, "other": report["other"]} if report["other"] else found
+
+
+def _only(report: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in names} for row in report["rows"]]
+
+
+def _wants(request: Request, name: str) -> bool:
+    """Return a parameter that is 0 or 1; 0 where it is left out."""
+    found = request.query_params.get(name, "0")
+    if found not in ("0", "1"):
+        raise unprocessable(f"{name} is 0 or 1.")
+    return found == "1"
 
 
 def audience_of(connection: Connection, property_id: str, segment_id: str | None, now_ms: int) -> Audience:

@@ -28,6 +28,7 @@ _BY = Query(
 _SEGMENT_ID = Query("segment", "Over the people of one segment; over everybody without it.")
 _DAYS = Query("days", "How many days, today included.", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS})
 _INTERESTED = Query("user_id", "Of one person; of everybody or a segment without it.")
+_DETAIL = Query("detail", "1: with states, percentages and how many people.", {"enum": ["0", "1"]})
 _EXPLAIN = Query("explain", "1: with what gave a person's categories their points.", {"enum": ["0", "1"]})
 _FORMAT = Query("format", "Of the file.", {"enum": ["csv", "ndjson"], "default": "ndjson"})
 _OF_DEVICE = Query("device_id", "Of one device alone.")
@@ -53,11 +54,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/entries", audience.list_entries, READERS, "Devices",
              schemas.page_of(schemas.EntrySchema), (*PAGING, _OF_DEVICE)),
     Endpoint("GET", "/reports/demographics", reports.report_demographics, READERS, "Reports",
-             schemas.DemographicsSchema(), (_BY, _SEGMENT_ID), problems=(404,)),
+             schemas.DemographicsSchema(), (_BY, _SEGMENT_ID, _DETAIL), problems=(404,)),
     Endpoint("GET", "/reports/users", reports.report_users, READERS, "Reports", schemas.GrowthSchema(),
              (_DAYS, _SEGMENT_ID), problems=(404,)),
     Endpoint("GET", "/reports/interests", reports.report_interests, READERS, "Reports", schemas.InterestsSchema(),
-             (_INTERESTED, _SEGMENT_ID, _EXPLAIN), problems=(404,)),
+             (_INTERESTED, _SEGMENT_ID, _DETAIL, _EXPLAIN), problems=(404,)),
     Endpoint("GET", "/segments", segments.list_segments, READERS, "Segments",
              schemas.page_of(schemas.SegmentSummarySchema), PAGING),
     Endpoint("POST", "/segments", segments.create_segment, EDITORS, "Segments", _SEGMENT, body=_SEGMENT_BODY,

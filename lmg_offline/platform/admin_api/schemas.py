@@ -186,21 +186,21 @@ class DemographicsRowSchema(Schema):
     value = anything("A text, number, true or false; of many numbers a bin.")
     count = whole()
     share = fields.Float(required=True, metadata=_about("Of the total, from 0 to 1."))
-    percent = fields.Float(required=True, metadata=_about("Rounded so that all of them add up to 100."))
-    identified = whole("Of these, who is not verified.")
-    verified = whole("Of these, who is.")
+    percent = fields.Float(metadata=_about("In detail; rounded so that all of them add up to 100."))
+    identified = fields.Integer(metadata=_about("In detail: of these, who is not verified."))
+    verified = fields.Integer(metadata=_about("In detail: of these, who is."))
 
 
 class DemographicsSchema(Schema):
     """A demographic report. People with a list are counted once for each member."""
 
-    by = text("What it is by.")
+    by = fields.String(metadata=_about("In detail: what it is by."))
     total = whole("People.")
     rows = several(DemographicsRowSchema)
     missing = whole("People without the value.")
-    missing_percent = fields.Float(required=True)
-    other = whole("People with values too rare to be shown.")
-    other_percent = fields.Float(required=True)
+    missing_percent = fields.Float(metadata=_about("In detail."))
+    other = fields.Integer(metadata=_about("People with values too rare to be shown; where there are any."))
+    other_percent = fields.Float(metadata=_about("In detail."))
 
 
 class DaySchema(Schema):
@@ -236,7 +236,7 @@ class InterestRowSchema(Schema):
 
     category = text("Its slug.")
     score = fields.Float(required=True, metadata=_about("From 0 to 1; all of them add up to 1."))
-    people = fields.Integer(metadata=_about("How many have it; of a segment or everybody."))
+    people = fields.Integer(metadata=_about("In detail: how many have it; of a segment or everybody."))
     points = fields.Integer(metadata=_about("Of one person, explained."))
     sources = fields.List(fields.Nested(InterestSourceSchema), metadata=_about("Of one person, explained."))
 
@@ -245,7 +245,7 @@ class InterestsSchema(Schema):
     """Interests, the greatest first."""
 
     rows = several(InterestRowSchema)
-    people = fields.Integer(metadata=_about("How many have any interest; of a segment or everybody."))
+    people = fields.Integer(metadata=_about("In detail: how many have any; of a segment or everybody."))
 
 
 RULE = anything("What /segments/rule-schema describes.", {"$ref": "#/components/schemas/SegmentRule"})
