@@ -75,7 +75,7 @@ def collection_feed(_: Any, info: Any, **wanted: Any) -> Document:
     found = sorted(catalogue.collections.values(), key=lambda item: (-item["priority"], item["name"], item["id"]))
     if wanted.get("tagNames"):
         found = [item for item in found if set(item["tags"]) & set(wanted["tagNames"])]
-    ring = wanted.get("contextGeoArea")
+    ring = _ring(wanted)
     if ring:
         inside = [item for item in catalogue.businesses.values() if catalogue.is_in(item, ring)]
         found = [item for item in found if any(catalogue.in_collection(item, b) for b in inside)]
@@ -86,7 +86,7 @@ def location_feed(_: Any, info: Any, **wanted: Any) -> Document:
     """Places, nearest first where there is a point."""
     catalogue = _catalogue(info)
     found = list(catalogue.locations.values())
-    ring = wanted.get("contextGeoArea")
+    ring = _ring(wanted)
     if ring:
         found = [place for place in found if geo.is_inside(place["address"]["centre"], ring)]
     return _feed("locations", catalogue.ordered(found, _point(wanted)), wanted)
@@ -156,7 +156,7 @@ def _by_id_or_slug(found: dict[str, Document], key: str, kind: str) -> Document:
 
 
 def _in_area(catalogue: Catalogue, found: list[Document], wanted: dict[str, Any]) -> list[Document]:
-    ring, point = wanted.get("contextGeoArea"), _point(wanted)
+    ring, point = _ring(wanted), _point(wanted)
     if ring:
         found = [item for item in found if catalogue.is_in(item, ring)]
     if point is not None:
@@ -166,9 +166,20 @@ def _in_area(catalogue: Catalogue, found: list[Document], wanted: dict[str, Any]
 
 def _point(wanted: dict[str, Any]) -> list[float] | None:
     found = wanted.get("orderingGeoPoint") or wanted.get("originGeoPoint")
-    if found is not None and len(found) != 2:
-        raise AudienceError("BadRequestError", "A point is [longitude, latitude].", 400, "bad-point")
+    if found is not None and not _is_point(found):
+        raise AudienceError("BadRequestError", "A point is [longitude, latitude], in degrees.", 400, "bad-point")
     return found
+
+
+def _ring(wanted: dict[str, Any]) -> list[list[float]] | None:
+    found: list[list[float]] | None = wanted.get("contextGeoArea")
+    if found is not None and not all(map(_is_point, found)):
+        raise AudienceError("BadRequestError", "An area is a ring of [longitude, latitude].", 400, "bad-area")
+    return found
+
+
+def _is_point(found: list[float]) -> bool:
+    return len(found) == 2 and -180 <= found[0] <= 180 and -90 <= found[1] <= 90
 
 
 def _feed(name: str, found: list[Document], wanted: dict[str, Any]) -> Document:
