@@ -166,3 +166,19 @@ def test_a_text_that_not_every_database_takes_is_looked_for_in_none(site: Site, 
     body = json.dumps({"query": query, "variables": {"id": text}}).encode()
 
     assert (400, "lmg-malformed") == post(site, body)
+
+
+@pytest.mark.parametrize("point", ["[]", "[1.0]", "[1.0, 2.0, 3.0]", "[181.0, 0.0]", "[0.0, -90.5]", "[0.0, 1e300]"])
+@pytest.mark.parametrize("feed", ["businessFeed", "collectionFeed", "locationFeed"])
+def test_an_area_or_a_point_that_is_none_is_refused(site: Site, feed: str, point: str) -> None:
+    """A point is [longitude, latitude] in degrees; it is not for the geometry to stumble over others."""
+    headers = {"Authorization": f"Bearer {site.keys.admin_key}"}
+    site.http.put("/admin/v1/businesses/b", json={"name": "B"}, headers=headers)
+    place = {"business_id": "b", "name": "L", "latitude": 1, "longitude": 1}
+    site.http.put("/admin/v1/locations/l", json=place, headers=headers)
+    area = f"{{ {feed}(contextGeoArea: [[0.0, 0.0], {point}, [0.0, 0.0]]) {{ cursor {{ next }} }} }}"
+    ordered = f"{{ {feed}(orderingGeoPoint: {point}) {{ cursor {{ next }} }} }}"
+
+    assert (400, "bad-area") == post(site, json.dumps({"query": area}).encode())
+    if feed != "collectionFeed" and point != "[]":  # an empty point is none
+        assert (400, "bad-point") == post(site, json.dumps({"query": ordered}).encode())
