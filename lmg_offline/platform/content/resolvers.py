@@ -99,19 +99,12 @@ def collection_feed(_: Any, info: Any, **wanted: Any) -> Document:
     found = [item for item in found if not _segments(item["kept"]) or member_of & set(_segments(item["kept"]))]
     if wanted.get("tagNames"):
         found = [item for item in found if set(item["tags"]) & set(wanted["tagNames"])]
-<<<<<<< HEAD
     if area is not None:
         kept = holding.with_business_in(
             context.connection, context.property_id, [item["kept"] for item in found], area
         )
         found = [item for item in found if item["id"] in kept]
     found.sort(key=lambda item: (-item["priority"], fold(item["name"]), item["name"], item["id"]))
-=======
-    ring = _ring(wanted)
-    if ring:
-        inside = [item for item in catalogue.businesses.values() if catalogue.is_in(item, ring)]
-        found = [item for item in found if any(catalogue.in_collection(item, b) for b in inside)]
->>>>>>> admin
     return _feed("collections", found, wanted)
 
 
@@ -137,7 +130,6 @@ def _is_listed(context: Any, catalogue: Catalogue, kept: Document, place: Place)
 
 
 def location_feed(_: Any, info: Any, **wanted: Any) -> Document:
-<<<<<<< HEAD
     """Places of shown businesses, nearest first where there is a point."""
     context, catalogue, point, area = info.context, _catalogue(info), _point(wanted), _area(wanted)
     rows = finding.places_in(context.connection, context.property_id, [] if area is None else [area])
@@ -149,15 +141,6 @@ def location_feed(_: Any, info: Any, **wanted: Any) -> Document:
     places = catalogue.places(feed["locations"])
     catalogue.name(place["businessId"] for place in places)
     return {**feed, "locations": catalogue.ordered(places, point)}
-=======
-    """Places, nearest first where there is a point."""
-    catalogue = _catalogue(info)
-    found = list(catalogue.locations.values())
-    ring = _ring(wanted)
-    if ring:
-        found = [place for place in found if geo.is_inside(place["address"]["centre"], ring)]
-    return _feed("locations", catalogue.ordered(found, _point(wanted)), wanted)
->>>>>>> admin
 
 
 def business_offers(parent: Document, info: Any) -> list[Document]:
@@ -218,27 +201,9 @@ RESOLVERS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 
 
-<<<<<<< HEAD
 def _shown(found: Document | None, kind: str) -> Document:
     if found is None:
         raise not_found(kind)
-=======
-def _by_id_or_slug(found: dict[str, Document], key: str, kind: str) -> Document:
-    if key in found:
-        return found[key]
-    for document in found.values():
-        if document["slug"] == key:
-            return document
-    raise not_found(kind)
-
-
-def _in_area(catalogue: Catalogue, found: list[Document], wanted: dict[str, Any]) -> list[Document]:
-    ring, point = _ring(wanted), _point(wanted)
-    if ring:
-        found = [item for item in found if catalogue.is_in(item, ring)]
-    if point is not None:
-        found = sorted(found, key=lambda item: (catalogue.distance_of(item, point), item["id"]))
->>>>>>> admin
     return found
 
 
@@ -246,38 +211,18 @@ def _area(wanted: dict[str, Any]) -> geo.Region | None:
     ring = wanted.get("contextGeoArea")
     if not ring:
         return None
-    if any(len(corner) != 2 for corner in ring):
-        raise _bad_point()
+    if not all(map(_is_point, ring)):
+        raise AudienceError("BadRequestError", "An area is a ring of [longitude, latitude].", 400, "bad-area")
     return geo.Ring(ring)
 
 
 def _point(wanted: dict[str, Any]) -> list[float] | None:
-<<<<<<< HEAD
     return _checked(wanted.get("orderingGeoPoint") or wanted.get("originGeoPoint"))
 
 
 def _checked(found: list[float] | None) -> list[float] | None:
-    if found is not None and len(found) != 2:
-        raise _bad_point()
-    return found
-
-
-def _bad_point() -> AudienceError:
-    return AudienceError("BadRequestError", "A point is [longitude, latitude].", 400, "bad-point")
-
-
-def _feed(name: str, found: list[Any], wanted: dict[str, Any]) -> Document:
-=======
-    found = wanted.get("orderingGeoPoint") or wanted.get("originGeoPoint")
     if found is not None and not _is_point(found):
-        raise AudienceError("BadRequestError", "A point is [longitude, latitude], in degrees.", 400, "bad-point")
-    return found
-
-
-def _ring(wanted: dict[str, Any]) -> list[list[float]] | None:
-    found: list[list[float]] | None = wanted.get("contextGeoArea")
-    if found is not None and not all(map(_is_point, found)):
-        raise AudienceError("BadRequestError", "An area is a ring of [longitude, latitude].", 400, "bad-area")
+        raise _bad_point()
     return found
 
 
@@ -285,8 +230,11 @@ def _is_point(found: list[float]) -> bool:
     return len(found) == 2 and -180 <= found[0] <= 180 and -90 <= found[1] <= 90
 
 
-def _feed(name: str, found: list[Document], wanted: dict[str, Any]) -> Document:
->>>>>>> admin
+def _bad_point() -> AudienceError:
+    return AudienceError("BadRequestError", "A point is [longitude, latitude], in degrees.", 400, "bad-point")
+
+
+def _feed(name: str, found: list[Any], wanted: dict[str, Any]) -> Document:
     limit = wanted.get("limit")
     limit = DEFAULT_LIMIT if limit is None else max(1, min(limit, MAX_LIMIT))
     start = _offset(wanted.get("cursor"))
