@@ -45,7 +45,7 @@ IDS = {
     "categories": "food",
 }
 QUERIES = {
-    "demographics": {"by": "trait:visits"},
+    "report_demographics": {"by": "trait:visits"},
     "delete_property": {"name": NAME},
     "list_privacy_log": {"user_id": USER},
     "list_entries": {"device_id": "kiosk-1"},
@@ -146,6 +146,7 @@ class Estate:
                         )
                     ]
                     for table in metadata.sorted_tables
+                    if table is tables.properties or "property_id" in table.c
                 }
         finally:
             close_engine(engine)

@@ -10,7 +10,7 @@ from marshmallow import ValidationError as SchemaError
 from starlette.requests import Request
 
 from lmg_offline.platform.admin_api.replies import Problem
-from lmg_offline.platform.bodies import inflated, read_body
+from lmg_offline.platform.bodies import inflated, read_json
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.protocol import canonical
 
@@ -25,7 +25,7 @@ async def raw_body(request: Request) -> bytes:
         Problem: It calls itself something else (415), is too large (413) or cut off (400).
     """
     try:
-        raw = await read_body(request, MAX_BODY, request.app.state.settings.body_within_s)
+        raw = await read_json(request, MAX_BODY, request.app.state.settings.body_within_s)
         return inflated(request.headers.get("content-encoding", ""), raw, MAX_BODY)
     except AudienceError as error:
         raise Problem(error.status_code, HTTPStatus(error.status_code).phrase, error.message) from error
