@@ -431,24 +431,25 @@ class Store:
         from .recovery import recover  # it is built on what is built on the store
 
         set_aside = Aside(self.path)
-        for _ in range(MOST_RECOVERIES):
-            self._close_writer()  # readers see for themselves that the file is another one
-            set_aside.move()
-            if not location.check_file(self.path):
-                if set_aside.unfinished() is None and not self._has_leftovers():
-                    self._mark.remove()
-                    migrations.create(self.path, self.clock)
+        with mapped(self.path):
+            for _ in range(MOST_RECOVERIES):
+                self._close_writer()  # readers see for themselves that the file is another one
+                set_aside.move()
+                if not location.check_file(self.path):
+                    if set_aside.unfinished() is None and not self._has_leftovers():
+                        self._mark.remove()
+                        migrations.create(self.path, self.clock)
+                    else:
+                        if set_aside.unfinished() is None:
+                            self._set_aside()
+                        recover(self.path, set_aside, self._mark, self.clock)
                 else:
-                    if set_aside.unfinished() is None:
-                        self._set_aside()
-                    recover(self.path, set_aside, self._mark, self.clock)
-            else:
-                set_aside.finish()
-            try:
-                self._open_sound()
-                return
-            except JournalCorrupt as error:
-                log.warning("the journal is damaged", extra={"error": type(error).__name__})
+                    set_aside.finish()
+                try:
+                    self._open_sound()
+                    return
+                except JournalCorrupt as error:
+                    log.warning("the journal is damaged", extra={"error": type(error).__name__})
         raise JournalCorrupt(f"the journal {self.path} was recovered and is damaged again; see what its disk does")
 
     def _has_leftovers(self) -> bool:

@@ -174,6 +174,15 @@ def test_a_cut_of_power_is_no_damage_with_durability_normal(tmp_path: Path) -> N
     assert (None, receipt.position) == (before, after)
 
 
+def test_a_mark_that_can_not_be_removed_is_an_error_of_ours(tmp_path: Path) -> None:
+    """A new journal can't begin beside what another had reached; once the disk is well, it can."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Mark, "remove", lambda mark: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(JournalUnavailable, match="Input/output error"):
+            Journal.open(tmp_path / "j", SystemClock(), durable=True)
+    Journal.open(tmp_path / "j", SystemClock(), durable=True).close()
+
+
 def test_a_log_without_its_journal_is_not_taken_for_a_new_ones(tmp_path: Path) -> None:
     """The new journal begins empty, and the log is kept with what was set aside."""
     folder, copy = tmp_path / "j", tmp_path / "copy"
