@@ -2,7 +2,7 @@
 What a journal owes when nobody calls it: one thread a process comes back for it, within a second.
 
 A thread of its own rather than the sync's, because there may be no sync; one for
-all journals, because apps open many clients. It is a daemon: it never holds up
+all journals, because apps open many clients; and only while something is owed. It is a daemon: it never holds up
 the end of the process, and what it would have done then is done at the next opening.
 """
 
@@ -18,6 +18,8 @@ from .._support.log import log
 
 # Less than a second, so that a slow disk has time to do it within one.
 PAUSE_S = 0.8
+# How long the thread stays when nothing is owed.
+IDLE_S = 10.0
 
 
 class Owing(Protocol):
@@ -71,16 +73,26 @@ class Upkeep:
             with self._changed.lock:
                 now = time.monotonic()
                 due = [owing for owing, at in self._due.items() if at <= now]
-                pause_s = min(self._due.values()) - now if self._due else None
+                is_idle = not self._due
+                pause_s = IDLE_S if is_idle else min(self._due.values()) - now
                 gate = None if due else self._changed.gate()
                 for owing in due:
                     del self._due[owing]
             if gate is not None:
                 self._changed.wait(gate, pause_s)
+                if is_idle and self._ends():
+                    return
             for owing in due:
                 again_s = self._settle(owing)
                 if again_s is not None:
                     self.owe(owing, again_s)
+
+    def _ends(self) -> bool:
+        """Say whether nothing is owed still: then this thread is over, and the next debt starts another one."""
+        with self._changed.lock:
+            if not self._due:
+                self._thread = None
+            return self._thread is None
 
     def _settle(self, owing: Owing) -> float | None:
         try:
