@@ -26,7 +26,8 @@ def words(text: str) -> list[str]:
 # Said once more, by hand, from what the real portal says of its roles.
 EVERYBODY = words(
     """
-    list_users list_activity get_user list_devices list_entries report_demographics report_users report_interests get_property
+    list_users list_activity get_user list_devices list_entries get_property
+    report_demographics report_users report_interests
     list_segments preview_segment rule_schema get_segment list_members get_member
     list_businesses get_business list_locations get_location list_offers get_offer
     list_collections get_collection list_categories get_category
