@@ -104,7 +104,8 @@ def upgrade(connection: Connection, path: Path) -> None:
             step = _STEPS[number]
             _in_one_transaction(connection, number, lambda: step(connection))  # noqa: B023 - called before the next turn
         for table in metadata.sorted_tables:
-            columns = ", ".join(f'"{column.name}"' for column in table.columns)
+            # With the table's name: SQLite takes a quoted name that no column has for a text.
+            columns = ", ".join(f'{table.name}."{column.name}"' for column in table.columns)
             connection.exec_driver_sql(f"SELECT {columns} FROM {table.name} LIMIT 0").fetchall()
     except DATABASE_ERRORS as error:
         if is_schema_error(error):

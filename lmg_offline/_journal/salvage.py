@@ -23,6 +23,8 @@ _LARGEST = (1 << 63) - 1
 _ID = re.compile(r"[0-9A-Za-z_-]{8,128}")
 _STATES = frozenset(state.value for state in AudienceState)
 _REASONS = frozenset({"superseded", "discarded", "forgotten", "retried", "moved", "lost"})
+# Without these nobody knows whose a lane is, or whether it still goes on.
+_TELLING = frozenset({"session_id", "user_id", "state", "sealed_at"})
 Values = dict[str, Any]
 
 
@@ -153,7 +155,9 @@ class Salvage:
 
 def _lane(lane_id: int, row: Values, is_old: bool) -> Values | None:
     """Return a lane whose session and user are those that were written, what else is in it made sound."""
-    session_id, user_id = row.get("session_id"), row.get("user_id")
+    if not row.keys() >= _TELLING:  # the table's definition is damaged, and says other names
+        return None
+    session_id, user_id = row["session_id"], row["user_id"]
     if not isinstance(session_id, str) or not _ID.fullmatch(session_id) or not isinstance(user_id, str | None):
         return None
     digest = lane_digest(lane_id, session_id, user_id)

@@ -141,6 +141,20 @@ def test_an_index_that_is_not_its_tables_hides_nothing(tmp_path: Path) -> None:
     rig.close()
 
 
+@pytest.mark.parametrize("column", ["session_id", "user_id", "state", "sealed_at", "digest", "acked_position"])
+def test_a_flipped_bit_in_the_name_of_a_column_loses_nobody(tmp_path: Path, column: str) -> None:
+    """The definition of the lanes' table is wrong, and what is in it is not: entries go to whom they belong."""
+    folder = tmp_path / "j"
+    receipts = written(folder, 3)
+    wrong = f"UPDATE sqlite_master SET sql = replace(sql, '{column}', '{column[:-1]}~') WHERE name = 'lanes'"
+    on_disk(folder / "journal.db", "PRAGMA writable_schema=ON", wrong.replace("~", "x"))
+    rig = Rig(folder)
+    rig.drain()
+
+    assert {"acknowledged"} == {rig.desk.receipt(receipt) for receipt in receipts}
+    rig.close()
+
+
 def test_a_log_that_is_gone_is_missed(tmp_path: Path) -> None:
     """The file alone looks sound. What was in the log is named lost, and its numbers are not used again."""
     folder, copy = tmp_path / "j", tmp_path / "copy"
