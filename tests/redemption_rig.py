@@ -98,6 +98,9 @@ class StepThread:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
+    def start(self) -> None:
+        """Nothing has died."""
+
     def wake(self) -> None:
         for _ in range(100):
             if self._rig.runner.step() != 0:

@@ -241,9 +241,9 @@ def test_an_entry_given_up_on_the_device_is_told_as_such(rig: RedemptionRig) -> 
     rig.platform.deaf = True
     session_wait = rig.session.wait_for_change
 
-    def forget(timeout_s: float) -> None:
+    def forget(timeout_s: float) -> bool:
         rig.session.forget()
-        session_wait(0)
+        return session_wait(0)
 
     rig.session.wait_for_change = forget  # type: ignore[method-assign]  # the person goes while we wait
     receipt = controller.redeem()

@@ -367,7 +367,7 @@ HEAD = "POST /graph/auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r
         pytest.param(HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{", b"HTTP/1.1 408", id="half a chunk"),
         pytest.param(
             "PUT /admin/v1/offers/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
-            b"HTTP/1.1 408",
+            b"HTTP/1.1 401",  # who has no key is not waited for
             id="half a document",
         ),
     ],

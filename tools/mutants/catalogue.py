@@ -75,6 +75,8 @@ MUTANTS = (
         "an entry is sent under the session that is current when it is sent",
         "lmg_offline/_journal/outbox.py",
         'lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])\n'
+        "        if not lane.is_intact():\n"
+        "            raise JournalCorrupt(_DAMAGED)\n"
         "        token = None\n",
         'columns = LANE_COLUMNS.replace(" session_id,", " (SELECT session_id FROM lanes WHERE lane_id ='
         ' (SELECT current_lane FROM device)),")\n'
@@ -239,7 +241,7 @@ MUTANTS = (
         "digest-unchecked",
         "an entry whose bytes have changed on the disk is sent",
         "lmg_offline/_journal/records.py",
-        "return self.digest == digest_of(self.position, self.id, self.kind, self.made_at, self.body)",
+        "return self.digest == digest_of(self.position, self.id, self.kind, made, self.body)",
         "return True",
         _SYNC,
     ),

@@ -83,7 +83,7 @@ class Endpoint:
     tag: str
     reply: Schema | JsonSchema | None = None
     query: tuple[Query, ...] = ()
-    body: Schema | None = None
+    body: Schema | None = field(default=None, repr=False)
     statuses: tuple[int, ...] = ()
     media_types: tuple[str, ...] = (JSON,)
     problems: tuple[int, ...] = ()
