@@ -115,7 +115,6 @@ class Store:
         self._file: _File | None = None
         self._openings = 0
         self._mark = Mark(folder)
-        self._reached: int | None = None  # with durability "normal", what the mark is to say once it is on disk
         self._listeners: list[Callable[[Recovery], None]] = []
         self._has_news = False
         self.recovery: Recovery | None = None
@@ -239,16 +238,8 @@ class Store:
         return int(self.read("PRAGMA data_version")[0][0])
 
     def reached(self, position: int) -> None:
-        """
-        Note beside the journal that this entry of the current lane is committed; see `mark.py`.
-
-        With durability "normal" once it is on disk: a note that outlives what it
-        is about would make every loss of power look like damage.
-        """
-        if self._is_lazy:
-            self._reached = position
-        else:
-            self._mark.write(position)
+        """Note beside the journal that this entry of the current lane is committed; see `mark.py`."""
+        self._mark.write(position)
 
     def drop_damaged(self) -> int:
         """Remove what damaged journals have left: it holds what people wrote. Return how many there were."""
@@ -345,7 +336,7 @@ class Store:
 
     def make_durable(self) -> None:
         """With durability "normal": put everything committed so far on disk."""
-        seen, reached = self.writes, self._reached
+        seen = self.writes
         if not self._is_lazy or self._durable_writes == seen:
             return
 
@@ -363,8 +354,6 @@ class Store:
         except JournalFull:
             if not self._disk.win_back_log():  # which puts on disk what was in it
                 raise
-        if reached is not None:
-            self._mark.write(reached)
         with self._written.lock:
             self._durable_writes = max(seen, self._durable_writes)
             is_behind = self._durable_writes < self._writes

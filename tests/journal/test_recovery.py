@@ -174,20 +174,6 @@ def test_a_log_that_is_gone_is_missed(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_cut_of_power_is_no_damage_with_durability_normal(tmp_path: Path) -> None:
-    """What is beside the journal says no more than what is on disk, so that losing the rest is nothing to recover."""
-    journal = Journal.open(tmp_path / "j", SystemClock(), durable=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lmg_offline._journal.store.upkeep.owe", lambda *what: None)
-        receipt = journal.append("track", BODY)
-        before = Mark(tmp_path / "j").read()
-        journal.store.make_durable()
-        after = Mark(tmp_path / "j").read()
-    journal.close()
-
-    assert (None, receipt.position) == (before, after)
-
-
 def test_a_mark_that_can_not_be_removed_is_an_error_of_ours(tmp_path: Path) -> None:
     """A new journal can't begin beside what another had reached; once the disk is well, it can."""
     with pytest.MonkeyPatch.context() as patch:
