@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
@@ -134,7 +133,3 @@ def _found(row: dict[str, Any] | None) -> dict[str, Any]:
     if row is None:
         raise missing("user")
     return row
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -14,7 +13,7 @@ from lmg_offline.platform.admin_api.access import Caller
 from lmg_offline.platform.admin_api.endpoints import Query
 from lmg_offline.platform.admin_api.replies import Problem, cursor_of, limit_of, missing, page_reply, whole
 from lmg_offline.platform.store.tables import admin_keys, integrations, verification_keys
-from lmg_offline.platform.times import iso
+from lmg_offline.platform.times import iso, present_ms
 
 DAY_S = 86_400
 # Apps have the write key built in, and people update them when they like; servers are changed by their owner.
@@ -41,7 +40,7 @@ def create_admin_key(request: Request, connection: Connection, caller: Caller) -
     """Make an admin key of some role."""
     body = request.state.document
     _check_owner(caller, body["role"])
-    key_id, key = keys.create_admin_key(connection, caller.property_id, body["name"], body["role"], _now_ms())
+    key_id, key = keys.create_admin_key(connection, caller.property_id, body["name"], body["role"], present_ms())
     return _made(connection, caller, admin_keys, "id", key_id, admin_key=key)
 
 
@@ -61,7 +60,7 @@ def revoke_admin_key(request: Request, connection: Connection, caller: Caller) -
     row = _found(request, connection, caller, admin_keys, "id")
     _check_owner(caller, row["role"])
     try:
-        keys.revoke_admin_key(connection, row, _now_ms())
+        keys.revoke_admin_key(connection, row, present_ms())
     except keys.KeyRefused as refused:
         raise _conflict(refused) from refused
     return Response(status_code=204)
@@ -76,7 +75,7 @@ def create_integration(request: Request, connection: Connection, caller: Caller)
     """Make an integration: one app, with a write key."""
     body = request.state.document
     integration_id, key = keys.create_integration(
-        connection, caller.property_id, body["name"], body["platform"], _now_ms()
+        connection, caller.property_id, body["name"], body["platform"], present_ms()
     )
     return _made(connection, caller, integrations, "id", integration_id, write_key=key)
 
@@ -93,7 +92,7 @@ def rotate_write_key(request: Request, connection: Connection, caller: Caller) -
     row = _found(request, connection, caller, integrations, "id")
     grace_s = whole(request, "grace_s", WRITE_KEY_GRACE_S, 0, MOST_GRACE_S)
     try:
-        key = keys.rotate_write_key(connection, row, grace_s, _now_ms())
+        key = keys.rotate_write_key(connection, row, grace_s, present_ms())
     except keys.KeyRefused as refused:
         raise _conflict(refused) from refused
     return _made(connection, caller, integrations, "id", row["id"], 200, write_key=key)
@@ -101,7 +100,7 @@ def rotate_write_key(request: Request, connection: Connection, caller: Caller) -
 
 def revoke_integration(request: Request, connection: Connection, caller: Caller) -> Response:
     """Revoke an integration: its apps are refused, keep what they have, and wait."""
-    keys.revoke_integration(connection, _found(request, connection, caller, integrations, "id"), _now_ms())
+    keys.revoke_integration(connection, _found(request, connection, caller, integrations, "id"), present_ms())
     return Response(status_code=204)
 
 
@@ -113,7 +112,7 @@ def list_verification_keys(request: Request, connection: Connection, caller: Cal
 def create_verification_key(request: Request, connection: Connection, caller: Caller) -> Response:
     """Make a verification key beside those there are."""
     key = keys.create_verification_key(
-        connection, caller.property_id, _now_ms(), request.state.document["message"]
+        connection, caller.property_id, present_ms(), request.state.document["message"]
     )
     return _made(connection, caller, verification_keys, "key_id", key.id, verification_key=key.encode())
 
@@ -123,7 +122,7 @@ def rotate_verification_key(request: Request, connection: Connection, caller: Ca
     row = _found(request, connection, caller, verification_keys, "key_id")
     grace_s = whole(request, "grace_s", VERIFICATION_KEY_GRACE_S, 0, MOST_GRACE_S)
     try:
-        key = keys.rotate_verification_key(connection, row, grace_s, _now_ms())
+        key = keys.rotate_verification_key(connection, row, grace_s, present_ms())
     except keys.KeyRefused as refused:
         raise _conflict(refused) from refused
     return _made(connection, caller, verification_keys, "key_id", key.id, verification_key=key.encode())
@@ -132,7 +131,7 @@ def rotate_verification_key(request: Request, connection: Connection, caller: Ca
 def retire_verification_key(request: Request, connection: Connection, caller: Caller) -> Response:
     """Accept no token of a verification key any more."""
     row = _found(request, connection, caller, verification_keys, "key_id")
-    keys.retire_verification_key(connection, row, _now_ms())
+    keys.retire_verification_key(connection, row, present_ms())
     return Response(status_code=204)
 
 
@@ -169,7 +168,7 @@ def _item(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     found = {"name": row.get("name"), "created_at": iso(row["created_at"])}
     if table is verification_keys:
         del found["name"]
-        active = keys.is_accepted(row, _now_ms())
+        active = keys.is_accepted(row, present_ms())
         found |= {"key_id": row["key_id"], "message": row["message"], "active": active}
         return {**found, "retires_at": iso(row["retires_at"])}
     found |= {"id": row["id"], "revoked_at": iso(row["revoked_at"])}
@@ -186,7 +185,3 @@ def _check_owner(caller: Caller, role: str) -> None:
 
 def _conflict(refused: keys.KeyRefused) -> Problem:
     return Problem(409, "Conflict", str(refused))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from sqlalchemy import Connection, and_, or_, select
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -13,7 +11,7 @@ from lmg_offline.platform.admin_api.access import Caller
 from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply
 from lmg_offline.platform.identity import tombstone_key
 from lmg_offline.platform.store.tables import privacy_log
-from lmg_offline.platform.times import iso
+from lmg_offline.platform.times import iso, present_ms
 
 
 def export_user(request: Request, connection: Connection, caller: Caller) -> Response:
@@ -27,7 +25,7 @@ def export_user(request: Request, connection: Connection, caller: Caller) -> Res
 def erase_user(request: Request, connection: Connection, caller: Caller) -> Response:
     """Erase one person, and refuse what arrives late."""
     user_id, property_ = _asked(request, connection, caller, privacy.ERASURE)
-    now_ms = _now_ms()
+    now_ms = present_ms()
     erasure.erase_user(connection, property_, user_id, now_ms, now_ms)
     return Response(status_code=204)
 
@@ -71,9 +69,5 @@ def _asked(
         raise missing("user")
     property_ = properties.get(connection, caller.property_id)
     asker = privacy.Asker(caller.key_id, caller.role)
-    privacy.record(connection, property_, event, asker, _now_ms(), user_id=user_id)
+    privacy.record(connection, property_, event, asker, present_ms(), user_id=user_id)
     return user_id, property_
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,13 +20,14 @@ from lmg_offline.platform.reports.demographics import demographics
 from lmg_offline.platform.reports.growth import MOST_DAYS, growth
 from lmg_offline.platform.segments import store
 from lmg_offline.platform.segments.conditions import holds
+from lmg_offline.platform.times import present_ms
 
 DEFAULT_DAYS = 30
 
 
 def report_demographics(request: Request, connection: Connection, caller: Caller) -> Response:
     """Counts and shares by gender, age band or a custom trait."""
-    by, now_ms = request.query_params.get("by", ""), _now_ms()
+    by, now_ms = request.query_params.get("by", ""), present_ms()
     audience = audience_of(connection, caller.property_id, request.query_params.get("segment"), now_ms)
     try:
         report = demographics(connection, audience, by, now_ms)
@@ -38,7 +38,7 @@ def report_demographics(request: Request, connection: Connection, caller: Caller
 
 def report_users(request: Request, connection: Connection, caller: Caller) -> Response:
     """People by state, and new ones by day in the property's time zone."""
-    text, now_ms = request.query_params.get("days", str(DEFAULT_DAYS)), _now_ms()
+    text, now_ms = request.query_params.get("days", str(DEFAULT_DAYS)), present_ms()
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= MOST_DAYS):
         raise unprocessable(f"days is a whole number from 1 to {MOST_DAYS}.")
     audience = audience_of(connection, caller.property_id, request.query_params.get("segment"), now_ms)
@@ -51,7 +51,7 @@ def report_interests(request: Request, connection: Connection, caller: Caller) -
     user_id, segment_id = (request.query_params.get(name) for name in ("user_id", "segment"))
     if user_id is not None and segment_id is not None:
         raise unprocessable("Name a user or a segment, not both.")
-    now_ms = _now_ms()
+    now_ms = present_ms()
     half_life_days = store.half_life_days(connection, caller.property_id)
     if user_id is None:
         audience = audience_of(connection, caller.property_id, segment_id, now_ms)
@@ -95,7 +95,3 @@ def audience_of(connection: Connection, property_id: str, segment_id: str | None
     if segment is None:
         raise missing("segment")
     return Audience(property_id, holds(segment.rule, store.scope(connection, property_id, now_ms)))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

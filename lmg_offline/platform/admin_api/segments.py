@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ from lmg_offline.platform.segments import export as export_lines
 from lmg_offline.platform.segments import members, schema, store
 from lmg_offline.platform.segments.conditions import Scope
 from lmg_offline.platform.segments.rules import Rule, parse
-from lmg_offline.platform.times import iso
+from lmg_offline.platform.times import iso, present_ms
 
 _MAX_ID = 64
 
@@ -39,7 +38,7 @@ def put_segment(request: Request, connection: Connection, caller: Caller) -> Res
 def _put(request: Request, connection: Connection, caller: Caller, segment_id: str | None) -> Response:
     body = request.state.document
     _rule(body["rule"])
-    found, is_new = store.put(connection, caller.property_id, segment_id, body["name"], body["rule"], _now_ms())
+    found, is_new = store.put(connection, caller.property_id, segment_id, body["name"], body["rule"], present_ms())
     return JSONResponse(_item(found), 201 if is_new else 200)
 
 
@@ -101,7 +100,7 @@ def export_segment(request: Request, connection: Connection, caller: Caller) -> 
         properties.get(connection, caller.property_id),
         privacy.SEGMENT_EXPORT,
         privacy.Asker(caller.key_id, caller.role),
-        _now_ms(),
+        present_ms(),
         segment_id=found.id,
     )
     engine, scope, rule = request.app.state.engine, _scope(connection, caller), found.rule
@@ -132,7 +131,7 @@ def _rule(document: object) -> Rule:
 
 
 def _scope(connection: Connection, caller: Caller) -> Scope:
-    return store.scope(connection, caller.property_id, _now_ms())
+    return store.scope(connection, caller.property_id, present_ms())
 
 
 def _found(request: Request, connection: Connection, caller: Caller) -> store.Segment:
@@ -150,7 +149,3 @@ def _item(segment: store.Segment) -> dict[str, Any]:
         "created_at": iso(segment.created_at),
         "updated_at": iso(segment.updated_at),
     }
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
