@@ -21,6 +21,7 @@ from sqlalchemy import select
 from starlette.routing import BaseRoute, Mount, Route
 
 from lmg_offline.platform import properties
+from lmg_offline.platform.admin_api.endpoints import PREFIX, PathRoute
 from lmg_offline.platform.server import Running
 from lmg_offline.platform.store.engine import writing
 from lmg_offline.platform.store.metadata import metadata
@@ -119,6 +120,8 @@ def walk(routes: list[BaseRoute], above: str = "") -> Iterator[tuple[str, str]]:
     for route in routes:
         if isinstance(route, Mount):
             yield from walk(route.routes, above + route.path)
+        elif isinstance(route, PathRoute):
+            yield from ((method, PREFIX + route.path) for method in sorted(route.methods))
         elif isinstance(route, Route):
             yield from ((method, above + route.path) for method in sorted((route.methods or set()) - {"HEAD"}))
         else:

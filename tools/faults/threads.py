@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +25,6 @@ from .visits import Notebook, app_form, identify, track, update
 
 CALLS = 12
 INTERRUPTS = 150
-ALONE_S = 5.0
 MANY = 20  # of a notebook in which more is noted than in others, and above which there is none
 EVENTS = ("online", "synced", "identified", "verified", "session_reset")
 CALLBACK = 10  # number of the first notebook that a callback may use
@@ -330,19 +328,16 @@ def kill_thread(name: str, kind: type[BaseException]) -> bool:
 
     Not while any thread is just being started: CPython keeps it under the number
     of the one that starts it, and a thread that is killed in its first line
-    leaves `Thread.start` waiting for ever.
+    leaves `Thread.start` waiting for ever. Those are in limbo, and none comes
+    there while its lock is held (Python 3.11 to 3.13, `threading.Thread.start`).
     """
     kill = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(ALONE_S)  # nobody is started between the look and the kill
-    try:
-        threads = threading.enumerate()
-        if any(each.ident is None for each in threads):
+    internals: Any = threading
+    with internals._active_limbo_lock:
+        if internals._limbo:
             return False
-        idents = [each.ident for each in threads if each.name == name]
-        return bool(idents and kill(ctypes.c_ulong(idents[0] or 0), ctypes.py_object(kind)))
-    finally:
-        sys.setswitchinterval(interval_s)
+        ident = next((each.ident for each in threading.enumerate() if each.name == name), None)
+        return bool(ident and kill(ctypes.c_ulong(ident), ctypes.py_object(kind)))
 
 
 SCENES: dict[str, Callable[[Life], None]] = {
