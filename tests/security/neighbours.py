@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from lmg_offline.platform import properties
 from lmg_offline.platform.admin_api.endpoints import PREFIX, PathRoute
 from lmg_offline.platform.server import Running
+from lmg_offline.platform.store import tables
 from lmg_offline.platform.store.engine import writing
 from lmg_offline.platform.store.metadata import metadata
 from tests.platform.kiosk import Kiosk, Site, bookmark, identify, lane, track, update_of
@@ -31,17 +32,31 @@ from tests.platform.kiosk import Kiosk, Site, bookmark, identify, lane, track, u
 MARK = "THEIRS"
 THEIR_USER = f"user-{MARK}"
 THEIR_OFFER, THEIR_PLACE, THEIR_BUSINESS, THEIR_COLLECTION = "offer-1", "place-1", "business-1", "collection-1"
+THEIR_CATEGORY, THEIR_SEGMENT = "category-1", "segment-1"
 THEIR_DEVICE = f"device-{MARK}"
 THEIR_SESSION = f"session-{MARK}"
 OPENED = "mutation { createSession { token content { sessionId } } }"
 MAX_FIELDS = 60
+RULE = {"attribute": "age", "op": ">=", "value": 0}
 
-# What a test puts for each name that an address may hold; a new one must be given something here.
+# What a test puts for each placeholder of an address, by what stands before it; a new one must be given something here.
 IN_ADDRESS = {
-    "user_id": THEIR_USER,
-    "content_id": THEIR_OFFER,
-    "kind": "offers",
-    "key": "wrong-ingest-key",
+    "users": THEIR_USER,
+    "members": THEIR_USER,
+    "segments": THEIR_SEGMENT,
+    "offers": THEIR_OFFER,
+    "locations": THEIR_PLACE,
+    "businesses": THEIR_BUSINESS,
+    "collections": THEIR_COLLECTION,
+    "categories": THEIR_CATEGORY,
+    "content": "offers",
+    "static": "portal.css",
+}
+# The kinds of keys, and where their ids stand.
+KEYS = {
+    "integrations": tables.integrations.c.id,
+    "verification-keys": tables.verification_keys.c.key_id,
+    "admin-keys": tables.admin_keys.c.id,
 }
 # What an argument of the Audience API is given, by its name; a new one that is required must be given something here.
 ARGUMENTS: dict[str, object] = {
@@ -79,6 +94,21 @@ class Neighbours:
                     found[table.name] = sorted(repr(row) for row in connection.execute(query))
         return found
 
+    def address(self, path: str) -> str:
+        """Put the other property's ids into the placeholders of a path."""
+        parts = path.split("/")
+        for at, part in enumerate(parts):
+            if part.startswith("{"):
+                parts[at] = quote(self._id(parts[at - 1]), safe="")
+        return "/".join(parts)
+
+    def _id(self, kind: str) -> str:
+        if kind not in KEYS:
+            return IN_ADDRESS[kind]
+        ids = select(KEYS[kind]).where(KEYS[kind].table.c.property_id == self.their_property)
+        with self.ours.engine.connect() as connection:
+            return str(connection.scalars(ids).first())
+
     def admin(self, method: str, path: str, key: str | None) -> httpx.Response:
         """Ask the Admin API with a key, or without any."""
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -92,6 +122,8 @@ def settle(running: Running, http: httpx.Client) -> Neighbours:
     with writing(running.engine) as connection:
         keys = properties.create(connection, "Neighbour", 1, property_id=f"property-{MARK}")
     theirs = Site(http, running.engine, keys)
+    put(theirs, f"categories/{THEIR_CATEGORY}", {"name": f"Category {MARK}"})
+    put(theirs, f"segments/{THEIR_SEGMENT}", {"name": f"Segment {MARK}", "rule": RULE})
     put(theirs, f"businesses/{THEIR_BUSINESS}", {"name": f"Cafe {MARK}"})
     put(theirs, f"locations/{THEIR_PLACE}", {"business_id": THEIR_BUSINESS, "name": f"Place {MARK}",
                                              "latitude": 49.0, "longitude": -119.0})  # fmt: skip
@@ -126,15 +158,6 @@ def walk(routes: list[BaseRoute], above: str = "") -> Iterator[tuple[str, str]]:
             yield from ((method, above + route.path) for method in sorted((route.methods or set()) - {"HEAD"}))
         else:
             raise AssertionError(f"a kind of route that this test does not know: {type(route).__name__}")
-
-
-def filled(path: str) -> str:
-    """Put the other property's ids into the placeholders of a path."""
-    parts = []
-    for part in path.split("/"):
-        name = part.strip("{}").split(":")[0]
-        parts.append(quote(IN_ADDRESS[name], safe="") if part.startswith("{") else part)
-    return "/".join(parts)
 
 
 def documents(schema: GraphQLSchema) -> Iterator[tuple[str, str, dict[str, object]]]:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import create_engine, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from lmg_offline.platform.admin_api.access import EDITORS, KEEPERS, READERS
 from lmg_offline.platform.app import create_app
 from lmg_offline.platform.audience_api.executor import Executor, read_sdl
 from lmg_offline.platform.identity import key_hash
@@ -17,7 +16,20 @@ from lmg_offline.platform.server import Running
 from lmg_offline.platform.store import tables
 from lmg_offline.platform.store.engine import writing
 from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
-from tests.security.neighbours import MARK, OPENED, THEIR_SESSION, Neighbours, documents, filled, settle, walk
+from tests.portal.visitor import Visitor
+from tests.security.neighbours import (
+    MARK,
+    OPENED,
+    THEIR_DEVICE,
+    THEIR_OFFER,
+    THEIR_SEGMENT,
+    THEIR_SESSION,
+    THEIR_USER,
+    Neighbours,
+    documents,
+    settle,
+    walk,
+)
 
 QUERY = "?by=gender&limit=10"
 
@@ -30,6 +42,11 @@ def endpoints() -> list[tuple[str, str]]:
 
 EVERY = endpoints()
 ADMIN = [(method, path) for method, path in EVERY if path.startswith("/admin/v1")]
+PORTAL_OPEN = ("/portal/sign-in", "/portal/sign-out", "/portal/static/{name}")
+PORTAL = [(method, path) for method, path in EVERY if path.startswith("/portal") and path not in PORTAL_OPEN]
+# All that a page may be asked by, and whose id `id` is; each page takes what it knows.
+ASKED = {"user": THEIR_USER, "device": THEIR_DEVICE, "name": "ours", "sure": "yes"}
+IDS = {"segment": THEIR_SEGMENT, "content": THEIR_OFFER}
 SCHEMAS = {AUTH_PATH: "auth.graphql", DEFAULT_PATH: "default.graphql"}
 OPERATIONS = [
     pytest.param(path, document, variables, id=f"{path} {name}")
@@ -47,9 +64,9 @@ def neighbours(shared_platform: Running) -> Iterator[Neighbours]:
 
 def test_every_endpoint_belongs_to_an_interface_that_is_tried_here() -> None:
     """A new one elsewhere needs a test of its own."""
-    public = {"/healthz", "/admin/openapi.json"}
+    public = {"/healthz", "/admin/openapi.json", *PORTAL_OPEN, *SCHEMAS}
     ingest = {"/ingest/{key}/com.snowplowanalytics.snowplow/tp2", "/ingest/{key}/i"}
-    elsewhere = {path for _, path in EVERY if path not in public | ingest | set(SCHEMAS) | {p for _, p in ADMIN}}
+    elsewhere = {path for _, path in EVERY if path not in public | ingest | {p for _, p in ADMIN + PORTAL}}
 
     assert set() == elsewhere
     assert 10 < len(ADMIN)
@@ -61,15 +78,14 @@ def test_a_key_of_one_property_neither_shows_nor_changes_another(
 ) -> None:
     """With the owner's key of ours and the ids of theirs: nothing of theirs comes back, and every row stays."""
     before = neighbours.rows_of_theirs()
-    answer = neighbours.admin(method, filled(path) + QUERY, neighbours.ours.keys.admin_key)
-    shown = (
-        neighbours.admin(method, filled(path) + QUERY, neighbours.theirs.keys.admin_key) if method == "GET" else None
-    )
+    address = neighbours.address(path) + QUERY
+    answer = neighbours.admin(method, address, neighbours.ours.keys.admin_key)
 
     assert answer.status_code < 500
     assert MARK not in answer.text
     assert before == neighbours.rows_of_theirs()
-    if shown is not None:
+    if method == "GET":
+        shown = neighbours.admin(method, address, neighbours.theirs.keys.admin_key)
         assert 200 == shown.status_code, "with their own key the same address answers"
 
 
@@ -96,31 +112,10 @@ def test_without_a_good_key_nothing_is_answered(neighbours: Neighbours, method: 
         key_hash(ours.admin_key),
     ]
     before = neighbours.rows_of_theirs()
-    answers = [neighbours.admin(method, filled(path) + QUERY, key) for key in tried]
+    answers = [neighbours.admin(method, neighbours.address(path) + QUERY, key) for key in tried]
 
     assert [401] * len(tried) == [answer.status_code for answer in answers]
     assert before == neighbours.rows_of_theirs()
-
-
-@pytest.mark.parametrize(("method", "path"), ADMIN)
-def test_a_role_may_do_what_it_is_for_and_no_more(neighbours: Neighbours, method: str, path: str) -> None:
-    """Who only reads changes nothing; who keeps people's data is named."""
-    needed = READERS if method == "GET" else EDITORS
-    if path.endswith("/export") or (method == "DELETE" and "/users/" in path):
-        needed = KEEPERS
-    allowed = set()
-    for role in sorted(READERS):
-        key = f"key of {role} for {method} {path}"
-        with writing(neighbours.ours.engine) as connection:
-            connection.execute(
-                insert(tables.admin_keys).values(
-                    id=key_hash(key), property_id="dev", key_hash=key_hash(key), role=role, name=role, created_at=1
-                )
-            )
-        if neighbours.admin(method, filled(path) + QUERY, key).status_code != 403:
-            allowed.add(role)
-
-    assert needed == allowed
 
 
 def test_there_is_no_other_role(neighbours: Neighbours) -> None:
@@ -129,6 +124,26 @@ def test_there_is_no_other_role(neighbours: Neighbours) -> None:
 
     with pytest.raises(IntegrityError), writing(neighbours.ours.engine) as connection:
         connection.execute(insert(tables.admin_keys).values(row))
+
+
+@pytest.mark.parametrize(("method", "path"), PORTAL)
+def test_who_is_signed_in_for_one_property_neither_sees_nor_changes_another(
+    neighbours: Neighbours, method: str, path: str
+) -> None:
+    """Every page and form of the portal, with the ids of theirs."""
+    guest = Visitor(str(neighbours.ours.http.base_url).rstrip("/"), neighbours.ours.http)
+    guest.sign_in(neighbours.ours.keys.admin_key)
+    before = neighbours.rows_of_theirs()
+    address = neighbours.address(path).removeprefix("/portal")
+    asked = {**ASKED, "id": next((found for part, found in IDS.items() if part in path), THEIR_USER)}
+    answer = guest.get(address, **asked) if method == "GET" else guest.post(address, **asked)
+    shown = answer.text
+    for theirs in (THEIR_USER, THEIR_DEVICE):
+        shown = shown.replace(theirs, "")  # a page may repeat what it was asked for
+
+    assert answer.status_code < 500
+    assert MARK not in shown
+    assert before == neighbours.rows_of_theirs()
 
 
 @pytest.mark.parametrize(("path", "document", "variables"), OPERATIONS)
