@@ -18,6 +18,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py portal-shots  screenshots of every page of the portal, into docs/portal/
     python3 tools/dev.py failover [...]  a PostgreSQL primary and a server are killed under clients
                                        that write; more words: --clients N --seconds S --seed S
+    python3 tools/dev.py slid [...]    7,425 real people through the SDK; reports and segments equal to their
+                                       file, on both databases; more words: --people N --database KIND
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -48,6 +50,7 @@ MODULES = {
     "fuzz": "tools.fuzz",
     "docs": "tools.docs",
     "failover": "tools.cluster",
+    "slid": "tools.slid",
     "portal-shots": "tools.portal",
 }
 VERBS = ("demo", "test", "lint", *MODULES, "wheel")

@@ -11,6 +11,7 @@ from tools.faults.oracle import table
 
 from .failover import fail_over
 from .postgres import NoPostgres
+from .servers import NoServer
 
 
 def main(words: Sequence[str]) -> int:
@@ -27,7 +28,7 @@ def main(words: Sequence[str]) -> int:
 
     try:
         found = fail_over(asked.clients, asked.seconds, asked.seed, tell)
-    except NoPostgres as error:
+    except (NoPostgres, NoServer) as error:
         print(f"failover: {error}", file=sys.stderr)
         return 3
     print(table([found.report]))

@@ -7,18 +7,13 @@ the oracle of `tools.faults`: every entry once, in order.
 
 from __future__ import annotations
 
-import json
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from lmg_offline import Client
 from lmg_offline.cli.admin import Admin
@@ -28,6 +23,7 @@ from tools.faults.stage import take_evidence
 
 from .balancer import balancing
 from .postgres import WITHIN_S, NoPostgres, Server, free_port, new_server, place, url
+from .servers import Facts, announced_at, serving
 
 DATABASE = "platform"
 NAMES = ("a", "b", "c")
@@ -65,16 +61,6 @@ class Outcome:
     paused_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What servers announce, as `take_evidence` wants it."""
-
-    endpoint: str
-    write_key: str
-    verification_key: str
-    admin_key: str
-
-
 def fail_over(clients: int, seconds: float, seed: int, tell: Callable[[str], None]) -> Outcome:
     """
     Do all of it.
@@ -92,7 +78,7 @@ def fail_over(clients: int, seconds: float, seed: int, tell: Callable[[str], Non
         primary.ask(f"CREATE DATABASE {DATABASE}")
         ports = [free_port() for _ in NAMES]
         servers = [stack.enter_context(serving(port, url(nodes, DATABASE), folder)) for port in ports]
-        facts = Facts(stack.enter_context(balancing(ports)), **announced(servers))
+        facts = announced_at(stack.enter_context(balancing(ports)), servers)
         admin = Admin(facts.endpoint, facts.admin_key)
         for business, offer in zip(BUSINESSES, OFFERS, strict=True):
             admin.put(f"businesses/{business}", {"name": business})
@@ -225,40 +211,3 @@ class Writer:
         while not self._stopping.is_set():
             for _ in self.kiosk.visit():
                 self._stopping.wait(STEP_S)
-
-
-@contextmanager
-def serving(port: int, database_url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a server process."""
-    command = [sys.executable, "-m", "lmg_offline.cli.main", "platform", "serve", "--dev", "--port", str(port)]
-    with (folder / f"server-{port}.log").open("ab") as log:
-        command += ["--database", database_url]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def announced(servers: Sequence[subprocess.Popen[str]]) -> dict[str, str]:
-    """Wait for the first line of each server, and return the keys, which are the same."""
-    found = [json.loads(_line(server.stdout)) for server in servers]
-    keys = [{name: facts[name] for name in ("write_key", "verification_key", "admin_key")} for facts in found]
-    if any(each != keys[0] for each in keys):
-        raise NoPostgres("servers of one database announce different keys")
-    return keys[0]
-
-
-def _line(stream: IO[str] | None) -> str:
-    line = stream.readline() if stream is not None else ""
-    if not line:
-        raise NoPostgres("a server did not start; its own error is in the log beside the database")
-    return line
