@@ -20,6 +20,10 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        that write; more words: --clients N --seconds S --seed S
     python3 tools/dev.py slid [...]    7,425 real people through the SDK; reports and segments equal to their
                                        file, on both databases; more words: --people N --database KIND
+    python3 tools/dev.py million [...] a million generated people: reports and segments timed, answered alike
+                                       and explained on both databases; more words: --people N --plans FILE
+    python3 tools/dev.py ingest [...]  entries a second with 1, 2 and 4 server processes, beside the bare INSERT
+                                       of the same rows; more words: --devices N --batches N --times N
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -51,6 +55,8 @@ MODULES = {
     "docs": "tools.docs",
     "failover": "tools.cluster",
     "slid": "tools.slid",
+    "million": "tools.million",
+    "ingest": "tools.ingest",
     "portal-shots": "tools.portal",
 }
 VERBS = ("demo", "test", "lint", *MODULES, "wheel")

@@ -30,11 +30,11 @@ class NoServer(Exception):
 
 
 @contextmanager
-def serving(port: int, database_url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a server process for as long as the block lasts; its log goes to the folder."""
+def serving(port: int, database_url: str, folder: Path, workers: int = 1) -> Iterator[subprocess.Popen[str]]:
+    """Run a server of so many processes for as long as the block lasts; its log goes to the folder."""
     command = [sys.executable, "-m", "lmg_offline.cli.main", "platform", "serve", "--dev", "--port", str(port)]
     with (folder / f"server-{port}.log").open("ab") as log:
-        command += ["--database", database_url]
+        command += ["--database", database_url, "--workers", str(workers)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         yield process

@@ -1,4 +1,4 @@
-"""`python3 tools/dev.py million`: a million generated people; each report and segment timed, answered alike, explained."""
+"""`python3 tools/dev.py million`: generated people; each report and segment timed, answered alike, and explained."""
 
 from __future__ import annotations
 

@@ -107,26 +107,26 @@ def load(engine: Engine, people: int, seed: int, now_ms: int) -> None:
     """Put them in, in the fastest way each database has, and let the planner count."""
     with engine.begin() as connection:
         furnish(connection)
-    connection = engine.raw_connection()
+    raw = engine.raw_connection()
     try:
         for rows in generated(people, seed, now_ms):
             if engine.dialect.name == "sqlite":
-                connection.cursor().execute("BEGIN")
+                raw.cursor().execute("BEGIN")
             for table in FILLED:
-                _copy(engine, connection, table, rows[table.name])
-            connection.commit()
-        connection.cursor().execute("ANALYZE")
-        connection.commit()
+                _copy(engine, raw.cursor(), table, rows[table.name])
+            raw.commit()
+        raw.cursor().execute("ANALYZE")
+        raw.commit()
     finally:
-        connection.close()
+        raw.close()
 
 
-def _copy(engine: Engine, connection: Any, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+def _copy(engine: Engine, cursor: Any, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     named = ", ".join(columns(table))
     if engine.dialect.name == "sqlite":
         marks = ", ".join("?" for _ in columns(table))
-        connection.cursor().executemany(f"INSERT INTO {table.name} ({named}) VALUES ({marks})", rows)
+        cursor.executemany(f"INSERT INTO {table.name} ({named}) VALUES ({marks})", rows)
         return
-    with connection.cursor().copy(f"COPY {table.name} ({named}) FROM STDIN") as copy:
+    with cursor.copy(f"COPY {table.name} ({named}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

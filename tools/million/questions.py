@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,15 +48,14 @@ def questions(now_ms: int) -> Iterator[tuple[str, Callable[[Connection], Any]]]:
     question = Question(PROPERTY, now_ms, HALF_LIFE_DAYS)
     of_one = Question(PROPERTY, now_ms, HALF_LIFE_DAYS, user_hash(PERSON))
     for by in ("gender", "age_band", "trait:language", "trait:education", "trait:wages", "trait:tags"):
-        yield f"report {by}", lambda connection, by=by: demographics(connection, everybody, by, now_ms)
-        yield f"report {by} of a segment", lambda connection, by=by: demographics(connection, some, by, now_ms)
-    yield "report new people, 30 days", lambda connection: growth(connection, everybody, ZoneInfo("UTC"), 30, now_ms)
-    yield "report interests", lambda connection: interests.of_audience(connection, everybody, question)
-    yield "report interests of a segment", lambda connection: interests.of_audience(connection, some, question)
-    yield "interests of one", lambda connection: interests.of_person(connection, of_one, explain=True)
+        yield f"report {by}", partial(demographics, audience=everybody, by=by, now_ms=now_ms)
+        yield f"report {by} of a segment", partial(demographics, audience=some, by=by, now_ms=now_ms)
+    zone = ZoneInfo("UTC")
+    yield "report new people, 30 days", partial(growth, audience=everybody, zone=zone, days=30, now_ms=now_ms)
+    yield "report interests", partial(interests.of_audience, audience=everybody, question=question)
+    yield "report interests of a segment", partial(interests.of_audience, audience=some, question=question)
+    yield "interests of one", partial(interests.of_person, question=of_one, explain=True)
     for name, rule in parsed.items():
-        yield f"count: {name}", lambda connection, rule=rule: members.count(connection, rule, scope)
-        yield f"100 members: {name}", lambda connection, rule=rule: members.page(
-            connection, rule, scope, members.BEFORE_ALL, 100
-        )
-        yield f"is one in it: {name}", lambda connection, rule=rule: members.reason(connection, rule, scope, PERSON)
+        yield f"count: {name}", partial(members.count, rule=rule, scope=scope)
+        yield f"100 members: {name}", partial(members.page, rule=rule, scope=scope, after=members.BEFORE_ALL, limit=100)
+        yield f"is one in it: {name}", partial(members.reason, rule=rule, scope=scope, user_id=PERSON)
