@@ -252,8 +252,9 @@ def test_hostile_values_are_shown_as_text_and_run_nothing(page: Browser, site: R
     put_segment(site.engine, "evil", EVIL, {"any": [{"trait": EVIL, "op": "==", "value": EVIL}]})
     put_content(site.engine, "offers", "evil", {"business_id": EVIL, "headline": EVIL, "details": EVIL, "tags": [EVIL]})
     Device(site, EVIL[:60]).send(EVIL, {"name": EVIL, EVIL: EVIL}, (EVIL, {EVIL: EVIL}))
-    paths = ["", "/audience", "/devices", "/users", "/segments", "/segment?id=evil", "/segment/edit?id=evil",
-             "/content/offers", "/content/offers/edit?id=evil", "/entries?status=all"]  # fmt: skip
+    paths = ["", "/audience", "/devices", "/users", "/audience?segment=evil", "/segments", "/segment?id=evil",
+             "/segment/edit?id=evil", "/content/offers", "/content/offers/edit?id=evil",
+             "/entries?status=all"]  # fmt: skip
     for path in paths:
         page.driver.get(f"{site.endpoint}/portal{path}")
         assert (path, None, 0) == (

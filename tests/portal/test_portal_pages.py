@@ -74,6 +74,18 @@ def test_the_audience_page_shows_each_report_as_chart_and_table(guest: Visitor) 
     assert guest.get("/audience", trait="no such trait").status_code == 200
 
 
+def test_the_audience_page_shows_a_segment(furnished: Running, guest: Visitor) -> None:
+    """Each report of its people alone; one of another property, or none, is not there."""
+    put_segment(furnished.engine, "men", "Men", {"attribute": "gender", "op": "==", "value": "male"})
+    shown = words(guest.get("/audience", segment="men", trait="education"))
+
+    assert "3 of 3 users; 0 without" in shown
+    assert "Male 3 100.0%" in shown
+    assert "Female" not in shown
+    assert '<option value="men" selected>Men</option>' in guest.get("/audience", segment="men").text
+    assert 404 == guest.get("/audience", segment="nobody's").status_code
+
+
 def test_devices_are_listed_with_how_far_they_lag(furnished: Running, guest: Visitor) -> None:
     """The longest silent first."""
     hours = 5 * 3600 * 1000 + 60_000
