@@ -6,6 +6,11 @@ from collections.abc import Iterator
 
 import databases
 import pytest
+from hypothesis import settings
+
+# No search asserts a time, and each tries the same cases on every machine.
+settings.register_profile("lmg", deadline=None, derandomize=True)
+settings.load_profile("lmg")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
