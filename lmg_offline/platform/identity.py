@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import time
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, or_, select
 
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform.store import tables
+from lmg_offline.platform.times import present_ms
 from lmg_offline.protocol.replay import TOKEN_MISSING
 from lmg_offline.verification import KeyRing, Verdict, VerificationKey
 
@@ -39,7 +39,7 @@ def new_key(prefix: str) -> str:
 def verification_keys(connection: Connection, property_id: str) -> list[VerificationKey]:
     """Return the verification keys of the property that are accepted now."""
     table = tables.verification_keys
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = present_ms()
     rows = connection.execute(
         select(table.c.key_id, table.c.secret, table.c.message).where(
             table.c.property_id == property_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 import uuid
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -15,6 +14,7 @@ from lmg_offline.platform.identity import key_hash
 from lmg_offline.platform.search import index
 from lmg_offline.platform.store import tables
 from lmg_offline.platform.store.metadata import metadata
+from lmg_offline.platform.times import present_ms
 
 DEV_PROPERTY = "dev"
 
@@ -71,7 +71,7 @@ def get(connection: Connection, property_id: str) -> Property:
 def find_by_write_key(connection: Connection, write_key: str) -> tuple[Property, str] | None:
     """Return the property and the integration's id of a write key, or of the one before its rotation, or None."""
     table = tables.integrations
-    hashed, now_ms = key_hash(write_key), time.time_ns() // 1_000_000
+    hashed, now_ms = key_hash(write_key), present_ms()
     row = connection.execute(
         select(table.c.id, *_columns())
         .join(tables.properties, tables.properties.c.id == table.c.property_id)

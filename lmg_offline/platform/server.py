@@ -28,6 +28,7 @@ from lmg_offline.platform.patience import PatientProtocol
 from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import close_engine, make_engine, transact
 from lmg_offline.platform.store.migrate import upgrade
+from lmg_offline.platform.times import present_ms
 
 Facts = dict[str, str | None]
 
@@ -204,7 +205,7 @@ def _facts(engine: Engine, endpoint: str, *, dev: bool) -> Facts:
     if not dev:
         return {"endpoint": endpoint, "write_key": None, "verification_key": None, "admin_key": None}
     # Of two servers that make it at once one finds the name taken, and then the property of the other.
-    keys = transact(engine, lambda connection: properties.dev_keys(connection, time.time_ns() // 1_000_000))
+    keys = transact(engine, lambda connection: properties.dev_keys(connection, present_ms()))
     return {
         "endpoint": endpoint,
         "write_key": keys.write_key,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +23,7 @@ from lmg_offline.platform.bodies import inflated, read_json
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import transact
+from lmg_offline.platform.times import present_ms
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.replay import (
     ENTRY_HEADER,
@@ -113,7 +113,7 @@ def _run_once(
     if found is None:
         raise errors.write_key_refused()
     property_, integration_id = found
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = present_ms()
     session = None
     if caller.session_token:
         grace_s = settings.extend_grace_s if asked.operation.fields == _REVIVING else 0

@@ -11,7 +11,6 @@ Source: Snowplow's stream collector, versions 2.x and 3.x: 200, `ok` as text/pla
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -30,6 +29,7 @@ from lmg_offline.platform.collector.recorder import record
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
 from lmg_offline.platform.store.engine import transact
+from lmg_offline.platform.times import present_ms
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.replay import SESSION_EXPIRED
 
@@ -74,7 +74,7 @@ def _collect_body(engine: Engine, settings: Settings, request: Request, raw: byt
 
 def _collect(engine: Engine, request: Request, events: Sequence[object]) -> None:
     """Count the events of one request for the session of its address."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = present_ms()
     key = request.path_params["key"]
     with engine.connect() as connection:
         known = sessions.find_by_ingest_key(connection, key) if canonical.text_fault(key) is None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -18,6 +17,7 @@ from lmg_offline.platform.portal import sessions
 from lmg_offline.platform.portal.forms import Form, check_ours, read_form
 from lmg_offline.platform.portal.pages import error_page, render
 from lmg_offline.platform.store.engine import writing
+from lmg_offline.platform.times import present_ms
 from lmg_offline.protocol.canonical import text_fault
 
 HOME = "/portal"
@@ -105,7 +105,7 @@ def view(roles: frozenset[str], *, writes: bool = False) -> Callable[[View], End
 def _visit(request: Request, form: Form, handler: View, roles: frozenset[str], writes: bool) -> Response:
     engine: Engine = request.app.state.engine
     cookie = request.cookies.get(cookie_name(request))
-    now = now_ms()
+    now = present_ms()
     if request.method == "POST":
         check_ours(request, form, cookie)
     with writing(engine) if writes else engine.begin() as connection:
@@ -130,8 +130,3 @@ def set_cookie(request: Request, reply: Response, name: str, value: str) -> None
     """Give the browser a cookie that no script reads and no other site sends. It is gone with the browser."""
     is_https = request.url.scheme == "https"
     reply.set_cookie(name, value, path="/", httponly=True, samesite="strict", secure=is_https)
-
-
-def now_ms() -> int:
-    """Return the present in milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000

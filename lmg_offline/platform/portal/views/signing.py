@@ -12,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from lmg_offline.platform.admin_api.access import READERS
 from lmg_offline.platform.admin_api.replies import Problem
 from lmg_offline.platform.portal import sessions
-from lmg_offline.platform.portal.access import HOME, SIGN_IN, Visit, cookie_name, now_ms, set_cookie, view
+from lmg_offline.platform.portal.access import HOME, SIGN_IN, Visit, cookie_name, set_cookie, view
 from lmg_offline.platform.portal.attempts import Attempts
 from lmg_offline.platform.portal.forms import Form, check_ours, read_form
 from lmg_offline.platform.portal.pages import error_page, render
 from lmg_offline.platform.store.engine import writing
+from lmg_offline.platform.times import present_ms
 
 
 async def sign_in(request: Request) -> Response:
@@ -48,7 +49,7 @@ def _sign_in(request: Request, form: Form) -> Response:
         raise Problem(429, "Too Many Requests", detail, retry_after_s=wait_s)
     engine: Engine = request.app.state.engine
     with writing(engine) as connection:
-        cookie = sessions.sign_in(connection, form.get("admin_key", ""), now_ms())
+        cookie = sessions.sign_in(connection, form.get("admin_key", ""), present_ms())
     if cookie is None:
         attempts.failed(address, time.monotonic())
         return _form(request, "This admin key is not known, or was revoked.")
