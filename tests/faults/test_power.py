@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tools.faults import power
+from tools.faults import power, power_story
 from tools.faults.nursery import Nursery, has_shim, shim
 from tools.faults.oracle import Report
 from tools.faults.power_cuts import SECTOR_BYTES, Deed, Disk, read_record
+from tools.faults.promises import Noted
 from tools.faults.stage import STAGES
 
 with_shim = pytest.mark.skipif(not has_shim(), reason="needs a C compiler (cc) on Linux, to record what is written")
@@ -140,3 +143,34 @@ def test_the_power_goes_and_what_had_returned_is_there() -> None:
 
     assert found.tries > 20
     assert Report("power", tries=found.tries) == found
+
+
+TRACK, IDENTIFY = (Noted(1, kind, {}, None, False, "1.1.a") for kind in ("track", "identify"))
+ANN_LEAVES = [(TRACK, "s1", "ann"), (None, "s2", None), (TRACK, "s2", None)]
+BOB_COMES = [(TRACK, "s1", None), (IDENTIFY, "s1", "bob"), (TRACK, "s1", "bob")]
+ANN_STAYS = [(TRACK, "s1", "ann"), (TRACK, "s1", "ann"), (TRACK, "s1", "ann")]
+
+
+@pytest.mark.parametrize(
+    ("steps", "there", "session", "person", "recovered", "is_right"),
+    [
+        pytest.param(ANN_LEAVES, 1, "s1", "ann", False, True, id="after the last call"),
+        pytest.param(ANN_LEAVES, 1, "s2", None, False, True, id="after the reset"),
+        pytest.param(ANN_LEAVES, 2, "s1", "ann", False, False, id="who has left"),
+        pytest.param(ANN_LEAVES, 1, "new", None, True, True, id="a reset is lost, and known to be"),
+        pytest.param(BOB_COMES, 1, "new", None, True, True, id="an identify is lost, and known to be"),
+        pytest.param(ANN_LEAVES, 1, "new", None, False, False, id="nothing was said of a loss"),
+        pytest.param(ANN_LEAVES, 1, "new", "ann", True, False, id="ann, who may have left, in a session of her own"),
+        pytest.param(ANN_LEAVES, 1, "s2", "ann", True, False, id="ann in another's session"),
+        pytest.param(ANN_STAYS, 1, "new", None, True, False, id="nobody came and nobody left"),
+    ],
+)
+def test_who_may_be_there_after_a_cut(
+    steps: list[Any], there: int, session: str, person: str | None, recovered: bool, is_right: bool
+) -> None:
+    """The verdict on whose session it is can be no."""
+    story = power_story.Story([], power_story.Step(None, "s0", None), [power_story.Step(*step) for step in steps], 0.0)
+    status = SimpleNamespace(recovery=object() if recovered else None)
+    client: Any = SimpleNamespace(user=SimpleNamespace(session_id=session, id=person), status=lambda: status)
+
+    assert is_right == power_story._is_right_person(client, story, power_story.Cut(1, 2, 1, 0), there)

@@ -161,15 +161,23 @@ def _is_there(call: Noted, ids: dict[int, str], acked: dict[int, int]) -> bool:
 
 
 def _is_right_person(client: Client, story: Story, cut: Cut, there: int) -> bool:
-    """Who is there now was there after the last call that is there, or after a reset that followed it."""
+    """
+    Whether who is there now was there after the last call that is there, or after a reset that followed it.
+
+    Or nobody, in a session of its own, where the journal knows that it has lost calls by which somebody may have
+    come or left: it was recovered, and goes on as nobody's rather than as somebody's who may have gone.
+    """
     steps: Sequence[Step] = [story.start, *story.steps[: cut.returned + 1]]
-    allowed = [
-        (step.session, step.person)
-        for number, step in enumerate(steps)
-        if number >= cut.sure and _count(story, number) == there
-    ]
-    is_nothing_sure = cut.sure == 0 and not story.before and there == 0
-    return is_nothing_sure or (client.user.session_id, client.user.id) in allowed
+    places = [number for number in range(cut.sure, len(steps)) if _count(story, number) == there]
+    session_id, user_id = client.user.session_id, client.user.id
+    if (session_id, user_id) in [(steps[number].session, steps[number].person) for number in places]:
+        return True
+    if cut.sure == 0 and not story.before and there == 0:
+        return True  # nothing is sure
+    lost = steps[places[0] + 1 :] if places else []
+    has_changed = any(step.call is None or step.call.kind == "identify" for step in lost)
+    is_new = session_id not in {step.session for step in steps}
+    return client.status().recovery is not None and has_changed and is_new and user_id is None
 
 
 def _without_receipt(call: Noted) -> Noted:
