@@ -151,7 +151,10 @@ def _make_tombstones(connection: Connection, kept: Kept, reached: int | None) ->
     seen = dict(ends)
     if reached is not None:
         ends[reached >> LANE_SHIFT] = max(reached, ends.get(reached >> LANE_SHIFT, 0))
+    ended = scalar(connection, "SELECT finished_through FROM device")
     for lane_id in ends.keys() - there:
+        if lane_id <= ended:
+            continue  # let go of, its numbers are in the sums
         low = lane_id << LANE_SHIFT
         first = kept.strays[lane_id][0] - 1 if lane_id in kept.strays else seen.get(lane_id, low)
         acked = first if kept.is_queue_whole else low

@@ -78,9 +78,14 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """Accepted entries that were not delivered as they were, and why."""
+    """
+    Accepted entries that were not delivered as they were, and why.
 
-    session_id: str
+    Attributes:
+        session_id: None for a session that ended long ago: its lane is let go of.
+    """
+
+    session_id: str | None
     first_seq: int
     last_seq: int
     entries: int
@@ -301,8 +306,10 @@ class Desk:
             "SELECT acked_position, last_position, successor_lane FROM lanes WHERE lane_id = ?",
             (position >> LANE_SHIFT,),
         )
+        lane_id = position >> LANE_SHIFT
+        if not lane and scalar(connection, "SELECT 1 FROM device WHERE finished_through >= ?", (lane_id,)):
+            return _reason(connection, position) or "acknowledged"
         if not lane:
-            lane_id = position >> LANE_SHIFT
             highest = "SELECT 1 FROM recoveries WHERE ? <= (SELECT seq FROM sqlite_sequence WHERE name = 'lanes')"
             if scalar(connection, highest, (lane_id,)):
                 return "lost"  # nothing of its lane could be read, not even how far it was
@@ -312,19 +319,14 @@ class Desk:
             return "journaled"
         if scalar(connection, "SELECT 1 FROM dead_letters WHERE position = ? AND id = ?", (position, entry_id)):
             return "refused"
-        reason = scalar(
-            connection,
-            "SELECT reason FROM (SELECT * FROM ledger WHERE first_position <= ? ORDER BY first_position DESC LIMIT 1)"
-            " WHERE last_position >= ?",
-            (position, position),
-        )
+        reason = _reason(connection, position)
         # Both from a journal of before version 3, which did not say where an entry went.
         if reason == "retried":
             return self._state_by_id(connection, position >> LANE_SHIFT, entry_id)
         if reason == "moved" and successor is not None:
             return self._state_by_id(connection, successor, entry_id)
         if reason is not None:
-            return str(reason)
+            return reason
         if position <= acked:
             return "acknowledged"
         raise ValidationError({"receipt_id": ["This journal has given no such receipt."]})
@@ -348,6 +350,8 @@ class Desk:
                 " e.position < (l.lane_id + 1) << 32 ORDER BY e.position DESC LIMIT 1), 0)) & 4294967295),"
                 " sum(acked_count) FROM lanes l",
             )[0]
+            gone = rows(connection, "SELECT finished_accepted, finished_acknowledged FROM device")[0]
+            accepted, acknowledged = accepted + gone[0], acknowledged + gone[1]
             counts = _count(connection)
             reasons = rows(connection, "SELECT reason, sum(entries) FROM ledger GROUP BY reason ORDER BY reason")
             ledger = {row[0]: row[1] for row in reasons}
@@ -368,6 +372,17 @@ class Desk:
         if not found:
             raise ValidationError({"entry_id": ["No dead letter or parked entry has this id; see queue list."]})
         return found[0]
+
+
+def _reason(connection: Connection, position: int) -> str | None:
+    """Return why the ledger says that an entry was not delivered as it was; None when it says nothing of it."""
+    reason = scalar(
+        connection,
+        "SELECT reason FROM (SELECT * FROM ledger WHERE first_position <= ? ORDER BY first_position DESC LIMIT 1)"
+        " WHERE last_position >= ?",
+        (position, position),
+    )
+    return None if reason is None else str(reason)
 
 
 def _count(connection: Connection) -> Counts:

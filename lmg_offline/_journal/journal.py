@@ -25,6 +25,7 @@ from ..protocol.canonical import encode
 from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
 from .entries import Entries, Written
+from .finished import let_go
 from .records import LaneRow, lane_digest
 from .store import LOCK_TIMEOUT_S, Store
 from .tables import LANE_SHIFT, SEQ_MASK
@@ -281,6 +282,7 @@ class Journal:
         )
         seal_identity(connection, inserted)
         connection.exec_driver_sql("UPDATE device SET current_lane = ?", (inserted,))
+        let_go(connection, inserted)
         return _current(connection)
 
     def _forget_lane(self, connection: Connection, lane_id: int) -> None:

@@ -20,6 +20,7 @@ from .._support.ids import new_id, new_secret
 from ..config import MAX_BYTES, MAX_ENTRIES
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, DATABASE_ERRORS, engine_for, is_schema_error, mapped, rows, scalar, sync_folder
+from .finished import KEPT, let_go_through
 from .records import digest_of, lane_digest, old_digest_of, row_digest
 from .tables import LANE_SHIFT, lanes_by_user, ledger_retried, metadata, recoveries
 
@@ -187,7 +188,7 @@ def _to_2(connection: Connection) -> None:
 
 
 def _to_3(connection: Connection) -> None:
-    """Digests of lanes, sessions and boots; those of entries cover their boot; recoveries; ends of sealed lanes."""
+    """Digests of lanes, sessions, boots; those of entries cover their boot; recoveries; ends of lanes, and theirs."""
     for table, columns in _DIGESTED.items():
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN digest BLOB")
         for row in rows(connection, f"SELECT rowid, {columns} FROM {table}"):
@@ -201,6 +202,11 @@ def _to_3(connection: Connection) -> None:
         " WHERE position BETWEEN lane_id << 32 AND (lane_id << 32) + 4294967295), 0))"
     )
     recoveries.create(connection)
+    for column in ("finished_through", "finished_accepted", "finished_acknowledged"):
+        connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN {column} INTEGER DEFAULT 0 NOT NULL")
+    current = scalar(connection, "SELECT current_lane FROM device")
+    if current is not None:
+        let_go_through(connection, current - KEPT)
 
 
 def _digest_anew(connection: Connection, table: str) -> None:

@@ -56,7 +56,7 @@ def rebuild(connection: Connection, salvage: Salvage | None, reached: int | None
         What is needed to account for what is missing.
     """
     if salvage is None:
-        _device(connection, None, _new_lane(connection, {}, reached, True, now), now)
+        _device(connection, None, _new_lane(connection, {}, reached, True, now), True, now)
         connection.exec_driver_sql("INSERT INTO sync_state (id, failures) VALUES (1, 0)")
         return Kept()
     lanes, is_short = salvage.lanes()
@@ -73,7 +73,7 @@ def rebuild(connection: Connection, salvage: Salvage | None, reached: int | None
     connection.exec_driver_sql(
         "UPDATE lanes SET sealed_at = ? WHERE sealed_at IS NULL AND lane_id <> ?", (now, current)
     )
-    _device(connection, device, current, now)
+    _device(connection, device, current, is_short, now)
     _sync_state(connection, salvage.single("sync_state"))
     _insert(connection, "lmg_sessions", (row for row in salvage.digested("lmg_sessions") if row["lane_id"] in lanes))
     _insert(connection, "boots", salvage.digested("boots"))
@@ -152,14 +152,19 @@ def _leave_out(connection: Connection, lanes: dict[int, Values], reached: int | 
     connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('lanes', ?)", (start,))
 
 
-def _device(connection: Connection, found: Values | None, current: int, now: int) -> None:
-    """Keep the device if its id and secret can be read; the platform knows another one as a copy's."""
+def _device(connection: Connection, found: Values | None, current: int, is_short: bool, now: int) -> None:
+    """
+    Keep the device if its id and secret can be read; the platform knows another one as a copy's.
+
+    Where lanes may be missing, nobody can say of one that has no row whether it had ended.
+    """
     row = found or {}
     device_id, secret = row.get("device_id"), row.get("secret")
     is_known = isinstance(device_id, str) and isinstance(secret, str) and bool(device_id and secret)
     connection.exec_driver_sql(
         "INSERT INTO device (id, device_id, secret, previous_device_id, current_lane, created_at, max_entries,"
-        " max_bytes, exchange_seq, exchange_id) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " max_bytes, exchange_seq, exchange_id, finished_through, finished_accepted, finished_acknowledged)"
+        " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             device_id if is_known else new_id(now),
             secret if is_known else new_secret(),
@@ -170,8 +175,19 @@ def _device(connection: Connection, found: Values | None, current: int, now: int
             _bound(row, "max_bytes", MAX_BYTES),
             row["exchange_seq"] if is_known and isinstance(row.get("exchange_seq"), int) else 0,
             row["exchange_id"] if is_known and isinstance(row.get("exchange_id"), str) else None,
+            *((0, 0, 0) if is_short else _finished(row)),
         ),
     )
+
+
+def _finished(row: Values) -> tuple[int, int, int]:
+    """Return what is known of lanes without a row; nothing unless all of it can be so."""
+    through, accepted, acknowledged = (
+        row.get(f"finished_{name}") for name in ("through", "accepted", "acknowledged")
+    )
+    if isinstance(through, int) and isinstance(accepted, int) and isinstance(acknowledged, int):
+        return (through, accepted, acknowledged) if 0 <= acknowledged <= accepted and through >= 0 else (0, 0, 0)
+    return 0, 0, 0
 
 
 def _bound(row: Values, name: str, default: int) -> int | None:

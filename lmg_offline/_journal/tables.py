@@ -45,6 +45,10 @@ device = Table(
     Column("max_bytes", Integer, server_default=text(str(MAX_BYTES))),
     Column("exchange_seq", Integer, nullable=False, server_default=text("0")),
     Column("exchange_id", Text),
+    # Of lanes without a row: every one up to here that has none had ended, with so many entries all together.
+    Column("finished_through", Integer, nullable=False, server_default=text("0")),
+    Column("finished_accepted", Integer, nullable=False, server_default=text("0")),
+    Column("finished_acknowledged", Integer, nullable=False, server_default=text("0")),
 )
 
 lanes = Table(
