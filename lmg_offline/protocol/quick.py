@@ -15,9 +15,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from marshmallow import EXCLUDE, RAISE, Schema, fields
+from marshmallow import EXCLUDE, RAISE, Schema, fields, missing
 from marshmallow import ValidationError as SchemaError
-from marshmallow.utils import missing
 
 Take = Callable[[Any], Any]
 
