@@ -29,6 +29,11 @@ MOST_FAULTS = 20
 NOT_AN_OBJECT = "Must be an object."
 NO_TEXT_KEYS = "Must have keys that are text."
 
+# Of a value and of each letter; see _Walk.may_be_larger.
+_MOST_BYTES = 30
+# Made once: json.dumps makes one for each call that asks for anything but the default.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 T = TypeVar("T")
 
 
@@ -40,7 +45,7 @@ def encode(value: object) -> str:
         ValueError: A number is NaN or infinite, or the nesting is endless.
         TypeError: JSON does not know the type. `check` finds both first, with the field's name.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
@@ -123,7 +128,9 @@ def check(value: object, *, where: str = "", max_depth: int = MAX_DEPTH, max_byt
     walk = _Walk(max_depth, max_bytes)
     plain = walk.visit(value, where, 0)
     root = where or "value"
-    if not walk.errors and (walk.too_large or len(encode(plain).encode()) > max_bytes):
+    if not walk.errors and (
+        walk.too_large or (walk.may_be_larger and len(encode(plain).encode()) > max_bytes)
+    ):
         raise ValidationError({root: [f"Must not be larger than {max_bytes} bytes as JSON."]})
     if walk.errors:
         raise ValidationError({name or "value": reasons for name, reasons in walk.errors.items()})
@@ -136,12 +143,23 @@ class _Walk:
     def __init__(self, max_depth: int, max_bytes: int) -> None:
         self.errors: dict[str, list[str]] = {}
         self._max_depth = max_depth
+        self._max_bytes = max_bytes
         self._bytes_left = max_bytes
 
     @property
     def too_large(self) -> bool:
         """Whether what was seen so far is already over the bound."""
         return self._bytes_left < 0
+
+    @property
+    def may_be_larger(self) -> bool:
+        """
+        Whether what was seen can be over the bound once it is written.
+
+        A letter takes at most 6 bytes, a value with what is around it, its key's
+        quotes and colon too, at most 30.
+        """
+        return _MOST_BYTES * (self._max_bytes - self._bytes_left) > self._max_bytes
 
     def visit(self, value: object, where: str, depth: int) -> object:
         """

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 from marshmallow import ValidationError as SchemaError
 
 from ..errors import ValidationError
-from . import canonical
+from . import canonical, quick
 
 Errors = dict[str, list[str]]
 
@@ -120,8 +120,7 @@ def load(schema: Schema, value: object, root: str) -> dict[str, Any]:
     """
     faults: Errors = {}
     try:
-        loaded: dict[str, Any] = schema.load(value)  # type: ignore[arg-type]
-        return loaded
+        return quick.load(schema, value)
     except SchemaError as error:
         faults = flatten(error, root)
     # Only here: marshmallow's error holds what was passed, and would be the context of ours.

@@ -14,7 +14,7 @@ from marshmallow import ValidationError as SchemaError
 from marshmallow import fields as stock
 
 from ..errors import ValidationError
-from . import canonical, fields
+from . import canonical, fields, quick
 from .values import START, Conflict, Device, Entry, Identity, Lane, LaneReply, Position, RefusedEntry, Reply
 
 __all__ = [
@@ -232,7 +232,7 @@ _POSITION = _Position()
 
 
 def _position(value: Any) -> Position:
-    loaded = _POSITION.load(value)
+    loaded = quick.load(_POSITION, value)
     if (loaded["seq"] == 0) != (loaded["id"] is None):
         raise SchemaError({"id": ["Must be null at 0, and only there."]})
     return Position(**loaded)

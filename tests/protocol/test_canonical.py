@@ -161,3 +161,24 @@ def test_brackets_in_texts_are_no_depth() -> None:
 def test_the_depth_itself_is_allowed() -> None:
     """Sixty-four deep can be read."""
     assert nested(64) == canonical.decode(b"[" * 64 + b"]" * 64)
+
+
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(st.sampled_from("a\x01\x7f\"\\é𝄞"), max_size=30),
+        lambda inner: st.lists(inner, max_size=6)
+        | st.dictionaries(st.text("\x01\x1fa", max_size=9), inner, max_size=6),
+        max_leaves=40,
+    ),
+    most=st.integers(1, 3000),
+)  # fmt: skip
+def test_the_size_is_told_right_whether_it_is_measured_or_not(value: object, most: int) -> None:
+    """Small values are not written out to be measured: what counts is what they would be."""
+    is_small = len(canonical.encode(value).encode()) <= most
+    try:
+        canonical.check(value, max_bytes=most, max_depth=60)
+    except ValidationError:
+        assert not is_small
+    else:
+        assert is_small

@@ -3,13 +3,15 @@ Rows by the set: many of them written, changed or deleted by one statement, what
 
 On PostgreSQL a statement gets one array per column, so that its text is the
 same for one row and for a thousand, and is parsed and planned once a connection.
-On SQLite, which is in this process, the driver's own loop costs less than that.
+On SQLite, which is in this process, the driver's own loop costs less than that: it
+gets tuples, so that nothing is looked up by name for each value.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -26,16 +28,12 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
-    and_,
     any_,
     bindparam,
-    delete,
-    insert,
     literal,
     text,
     update,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
@@ -54,11 +52,8 @@ def write(connection: Connection, table: Table, rows: Sequence[Row], *, unless_t
     names = tuple(rows[0])
     if connection.dialect.name == "postgresql":
         connection.execute(_insertion(table, names, unless_there), _arrays(table, names, rows))
-    elif unless_there:
-        taken = list(table.primary_key)
-        connection.execute(sqlite.insert(table).on_conflict_do_nothing(index_elements=taken), list(rows))
     else:
-        connection.execute(insert(table), list(rows))
+        connection.exec_driver_sql(_sqlite_insertion(table, names, unless_there), _tuples(table, names, rows))
 
 
 def overwrite(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -66,30 +61,23 @@ def overwrite(connection: Connection, table: Table, rows: Sequence[Row]) -> None
     if not rows:
         return
     names = tuple(rows[0])
-    keys = {column.name for column in table.primary_key}
     if connection.dialect.name == "postgresql":
         connection.execute(_update(table, names), _arrays(table, names, rows))
         return
-    connection.execute(
-        update(table)
-        .where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in keys)))
-        .values({name: bindparam(f"new_{name}") for name in names if name not in keys}),
-        [{(f"old_{name}" if name in keys else f"new_{name}"): value for name, value in row.items()} for row in rows],
-    )
+    keys = _keys(table)
+    order = (*(name for name in names if name not in keys), *keys)
+    connection.exec_driver_sql(_sqlite_update(table, order), _tuples(table, order, rows))
 
 
 def remove(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Delete the rows with the primary keys of these."""
     if not rows:
         return
-    names = tuple(column.name for column in table.primary_key)
+    names = _keys(table)
     if connection.dialect.name == "postgresql":
         connection.execute(_deletion(table), _arrays(table, names, rows))
-        return
-    connection.execute(
-        delete(table).where(and_(*(table.c[name] == bindparam(f"old_{name}") for name in names))),
-        [{f"old_{name}": row[name] for name in names} for row in rows],
-    )
+    else:
+        connection.exec_driver_sql(_sqlite_deletion(table), _tuples(table, names, rows))
 
 
 def pass_on(connection: Connection, table: Table, property_id: str, owners: Sequence[tuple[str, int, str]]) -> None:
@@ -145,6 +133,46 @@ def _arrays(table: Table, names: Sequence[str], rows: Sequence[Row]) -> dict[str
     return arrays
 
 
+def _tuples(table: Table, names: Sequence[str], rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    if len(names) == 1:
+        return [(row[names[0]],) for row in rows]
+    take = operator.itemgetter(*names)
+    places = [place for place, name in enumerate(names) if isinstance(table.c[name].type, JSON)]
+    if not places:
+        return [take(row) for row in rows]
+    return [
+        tuple(_json(value) if place in places else value for place, value in enumerate(take(row))) for row in rows
+    ]
+
+
+@functools.cache
+def _sqlite_insertion(table: Table, names: tuple[str, ...], unless_there: bool) -> str:
+    conflict = f" ON CONFLICT ({', '.join(_keys(table))}) DO NOTHING" if unless_there else ""
+    marks = ", ".join("?" for _ in names)
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}){conflict}"
+
+
+@functools.cache
+def _sqlite_update(table: Table, names: tuple[str, ...]) -> str:
+    keys = _keys(table)
+    changes = ", ".join(f"{name} = ?" for name in names if name not in keys)
+    return f"UPDATE {table.name} SET {changes} WHERE {_all(keys)}"
+
+
+@functools.cache
+def _sqlite_deletion(table: Table) -> str:
+    return f"DELETE FROM {table.name} WHERE {_all(_keys(table))}"
+
+
+def _all(names: Sequence[str]) -> str:
+    return " AND ".join(f"{name} = ?" for name in names)
+
+
+@functools.cache
+def _keys(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
+
+
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -154,7 +182,7 @@ def _insertion(table: Table, names: tuple[str, ...], unless_there: bool) -> Text
     chosen = ", ".join(_given(table.c[name]) for name in names)
     conflict = ""
     if unless_there:
-        conflict = f" ON CONFLICT ({', '.join(column.name for column in table.primary_key)}) DO NOTHING"
+        conflict = f" ON CONFLICT ({', '.join(_keys(table))}) DO NOTHING"
     return text(
         f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {chosen} FROM {_unnested(table, names)}{conflict}"
     )
@@ -162,14 +190,14 @@ def _insertion(table: Table, names: tuple[str, ...], unless_there: bool) -> Text
 
 @functools.cache
 def _update(table: Table, names: tuple[str, ...]) -> TextClause:
-    keys = [column.name for column in table.primary_key]
+    keys = _keys(table)
     changes = ", ".join(f"{name} = {_given(table.c[name])}" for name in names if name not in keys)
     return text(f"UPDATE {table.name} AS t SET {changes} FROM {_unnested(table, names)} WHERE {_same(keys)}")
 
 
 @functools.cache
 def _deletion(table: Table) -> TextClause:
-    keys = tuple(column.name for column in table.primary_key)
+    keys = _keys(table)
     return text(f"DELETE FROM {table.name} AS t USING {_unnested(table, keys)} WHERE {_same(keys)}")
 
 
