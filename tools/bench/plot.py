@@ -1,0 +1,60 @@
+"""The ratios as a picture: for each contest its first number, as a multiple of the baseline's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .results import Table
+
+ROW_INCHES = 0.22
+OURS, OTHERS, BASELINE = "tab:blue", "0.7", "0.4"
+
+
+def draw(path: Path, tables: Sequence[Table], title: str) -> None:
+    """Write an SVG or a PNG, by the name's end; the scale is logarithmic, the baseline at 1."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "bench"  # the same numbers make the same file
+    from matplotlib import pyplot
+
+    shown = [table for table in tables if len(_bars(table)) > 1]
+    if not shown:
+        return
+    rows = [len(_bars(table)) + 2 for table in shown]
+    figure, axes = pyplot.subplots(
+        len(shown),
+        1,
+        figsize=(9, ROW_INCHES * sum(rows) + 0.5 * len(shown)),
+        height_ratios=rows,
+        layout="constrained",
+        squeeze=False,
+    )
+    for place, table in zip(axes[:, 0], shown, strict=True):
+        bars = _bars(table)
+        names = [name for name, _ in bars]
+        drawn = place.barh(names, [ratio for _, ratio in bars], color=[_colour(table, name) for name in names])
+        place.bar_label(drawn, fmt="%.2f", padding=3, fontsize="x-small")
+        place.set_xscale("log")
+        place.margins(x=0.15)
+        place.invert_yaxis()
+        place.axvline(1, color="0.2", linewidth=0.8)
+        place.tick_params(labelsize="x-small")
+        place.set_title(f"{table.contest.title}: {table.contest.columns[0].title}", fontsize="small", loc="left")
+    figure.suptitle(title, fontsize="small")
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure)
+
+
+def _bars(table: Table) -> list[tuple[str, float]]:
+    column = table.contest.columns[0].name
+    found = [(system, table.ratio(system, column)) for system in table.contest.systems]
+    return [(system, ratio) for system, ratio in found if ratio is not None and ratio > 0]
+
+
+def _colour(table: Table, system: str) -> str:
+    if system == table.contest.baseline:
+        return BASELINE
+    is_ours = system.startswith("lmg") or system in ("online", "draining", "backlog", "drain of all")
+    return OURS if is_ours else OTHERS
