@@ -25,7 +25,7 @@ def main(words: Sequence[str]) -> int:
     names = [name for name in GROUPS if asked.only is None or name in asked.only]
     contests = [contest for contest in CONTESTS if contest.group in names]
     given = {} if asked.minutes is None else {"seconds": asked.minutes * 60}
-    setting = Setting(size, asked.times or TIMES[size], given)
+    setting = Setting(size, asked.times or TIMES[size], given, asked.system)
     about = machine.described()
     if about["file_system"] == "tmpfs":
         print("the folder for temporary files is in memory, where a sync costs nothing: set TMPDIR", file=sys.stderr)
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     sizes.add_argument("--quick", action="store_true", help="small counts, one round: to see that it works")
     sizes.add_argument("--full", action="store_true", help="a backlog of 1,000,000 entries instead of 200,000")
     parser.add_argument("--only", action="append", choices=GROUPS, metavar="NAME", help=", ".join(GROUPS))
+    parser.add_argument("--system", action="append", metavar="NAME", help="only these rows, as the tables call them")
     parser.add_argument("--times", type=int, metavar="N", help="rounds, of which the median; default: 5, quick: 1")
     parser.add_argument("--minutes", type=float, metavar="N", help="that the idle ones wait; default: 10")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")

@@ -12,6 +12,8 @@ WIDTH = 80
 NAME = 23
 RATIO = 7
 NONE = "-"
+# From here on nobody reads digits behind the point.
+MANY = 10_000
 
 
 def table(found: Table) -> str:
@@ -44,11 +46,15 @@ def _row(found: Table, system: str, widths: Sequence[int]) -> str:
     line = f"{system:<{NAME}}"
     for column, width in zip(found.contest.columns, widths, strict=True):
         value = found.median(system, column.name)
-        line += f"{NONE if value is None else format(value, column.form):>{width}}"
+        line += f"{NONE if value is None else _shown(value, column.form):>{width}}"
         if column.ratio:
             ratio = found.ratio(system, column.name)
             line += f"{NONE if ratio is None else format(ratio, '.2f'):>{RATIO}}"
     return line
+
+
+def _shown(value: float, form: str) -> str:
+    return format(value, ",.0f" if abs(value) >= MANY else form)
 
 
 def _widths(columns: Sequence[Column]) -> list[int]:

@@ -27,4 +27,4 @@ def diskcache(place: Place) -> System:
     from diskcache import Deque
 
     queue = Deque(directory=str(place.folder / "deque"))
-    return System(lambda number: queue.append(text(number)))
+    return System(lambda number: queue.append(text(number)), queue.cache.close)

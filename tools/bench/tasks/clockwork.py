@@ -34,11 +34,14 @@ def latencies(took_ns: Sequence[int]) -> dict[str, float]:
 
 def together(threads: int, each: Callable[[int], list[int]]) -> tuple[list[int], float]:
     """
-    Call `each` with its number in so many threads, which begin at the same instant.
+    Call `each` with its number in so many threads, which begin at the same instant; one alone is this thread.
 
     Returns:
         All that they returned, and how long it took until the last was done, in seconds.
     """
+    if threads == 1:
+        began = time.perf_counter()
+        return each(0), time.perf_counter() - began
     found: list[list[int]] = [[] for _ in range(threads)]
     gate = threading.Barrier(threads + 1)
     failed: list[BaseException] = []

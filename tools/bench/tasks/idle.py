@@ -12,13 +12,12 @@ from ..systems.port import NOWHERE, Place
 
 FOUR = ("sqlalchemy", "platformdirs", "urllib3", "marshmallow")
 FOUR_ALONE = "four packages"
-SETTLES_S = 3.0
 MIB = 1024 * 1024
 
 
-def run(system: str, place: Place, *, seconds: float) -> dict[str, float]:
+def run(system: str, place: Place, *, seconds: float, settle: float) -> dict[str, float]:
     """
-    Import the four packages, open the system, let it deliver one write, and wait so long.
+    Import the four packages, open the system, give it a write and `settle` seconds to deliver it, and wait so long.
 
     A system's name may end in " offline": then nobody can be reached, and the write
     stays. Memory over the four is counted in this very process.
@@ -30,7 +29,7 @@ def run(system: str, place: Place, *, seconds: float) -> dict[str, float]:
         is_offline = system.endswith(" offline")
         own = opened(system.removesuffix(" offline"), Place(place.folder, NOWHERE if is_offline else place.endpoint))
         own.write(1)
-        time.sleep(SETTLES_S)
+        time.sleep(settle)
     cpu, woken, began = time.process_time(), _woken(), time.monotonic()
     time.sleep(seconds)
     passed_s = time.monotonic() - began

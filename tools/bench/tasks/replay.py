@@ -28,6 +28,7 @@ def run(system: str, place: Place, *, writes: int) -> dict[str, float]:
     Raises:
         RuntimeError: Not every write arrived, or one did twice.
     """
+    taken(place.endpoint)
     way = {OURS: _backlog, BARE: _bare}.get(system)
     wall_s, cpu_s = _whole_way(system, place, writes) if way is None else way(place, writes)
     arrived = taken(place.endpoint)
@@ -39,7 +40,6 @@ def run(system: str, place: Place, *, writes: int) -> dict[str, float]:
 def _whole_way(system: str, place: Place, writes: int) -> tuple[float, float]:
     """From the first call to the last reply, the first connection included; opening the client is not."""
     own = opened(system, place)
-    taken(place.endpoint)
     began, cpu = time.perf_counter(), time.process_time()
     for number in range(writes):
         own.write(number)
