@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ..systems.catalogue import opened
 from ..systems.port import Place
 from .clockwork import latencies, timed, together
@@ -19,5 +21,7 @@ def run(system: str, place: Place, *, threads: int, warm: int, each: int) -> dic
         return timed(own.write, range(first, first + each))
 
     together(threads, begin)
+    cpu = time.process_time()
     took_ns, took_s = together(threads, go_on)
-    return {"writes_s": threads * each / took_s, **latencies(took_ns)}
+    cpu_us = (time.process_time() - cpu) * 1e6
+    return {"writes_s": threads * each / took_s, **latencies(took_ns), "cpu_us": cpu_us / (threads * each)}
