@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from tools.bench.goals import GOALS, Goal
 from tools.bench.plot import draw
 from tools.bench.results import Results, Table
 from tools.bench.run import Setting, hold
-from tools.bench.systems.catalogue import SYSTEMS
+from tools.bench.systems.catalogue import SYSTEMS, opened
+from tools.bench.systems.port import Place
+from tools.bench.work import profile, text, wire
 
 BY_NAME = {contest.name: contest for contest in CONTESTS}
 WRITE = BY_NAME["write"]
@@ -66,8 +70,8 @@ def test_the_ratios_of_a_run_follow_from_its_numbers(held: dict[str, Table]) -> 
     medians = {name: (low + high) / 2 for name, (low, high) in numbers.items()}
     expected = medians["lmg normal"] / medians["sqlite3 full"]
     row = next(line for line in show.table(table).splitlines() if line.startswith("lmg normal"))
-    text = document({}, Setting("quick", 2, SMALL), [table], Results(held))
-    found = json.loads(text)["contests"][0]["systems"]["lmg normal"]["p50_us"]
+    written = document({}, Setting("quick", 2, SMALL), [table], Results(held))
+    found = json.loads(written)["contests"][0]["systems"]["lmg normal"]["p50_us"]
 
     assert f"{expected:.2f}" == row.split()[3]
     assert (medians["lmg normal"], expected) == (found["median"], pytest.approx(found["ratio"]))
@@ -157,6 +161,28 @@ def test_no_benchmark_reaches_another_machine() -> None:
         stay_here("socket.getaddrinfo", ("example.com", 443, 0, 0, 0))
 
 
+@pytest.mark.parametrize("name", ["sqlite3 full", "sqlite3 full, shared", "sqlalchemy full", "sqlalchemy normal"])
+def test_the_baselines_have_committed_when_a_write_returns(name: str, tmp_path: Path) -> None:
+    """As another connection sees it: one that never commits would be a fast one."""
+    system = opened(name, Place(tmp_path))
+    for number in range(3):
+        system.write(number)
+    with closing(sqlite3.connect(tmp_path / "entries.db")) as other:
+        bodies = [json.loads(body) for (body,) in other.execute("SELECT body FROM entries ORDER BY seq")]
+    system.finish()
+
+    assert [{"profile": wire(number)} for number in range(3)] == bodies
+
+
+def test_ours_stores_what_the_baselines_store(tmp_path: Path) -> None:
+    """The same JSON, so that the work is the same."""
+    with Client("wk", data_dir=tmp_path, sync=False) as client:
+        client.user.update(profile(7))
+        known = client.journal.entries()[0].payload
+
+    assert json.loads(text(7)) == known
+
+
 def test_the_sink_acknowledges_as_the_platform_does(tmp_path: Path) -> None:
     """The SDK takes its word: all is delivered, each write once, the identity too."""
     with sink.running() as endpoint:
@@ -192,9 +218,9 @@ def test_the_ratios_are_drawn(tmp_path: Path) -> None:
     column = Column("p50_us", "p50 us")
     table = made({"sqlite3 full": [{column.name: 2.0}], "lmg full": [{column.name: 3.0}]})
     draw(tmp_path / "bench.svg", [table, made({"sqlite3 full": [{column.name: 2.0}]})], "a title")
-    text = (tmp_path / "bench.svg").read_text("utf-8")
+    drawn = (tmp_path / "bench.svg").read_text("utf-8")
 
-    assert "</svg>" in text
+    assert "</svg>" in drawn
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is where this is read")

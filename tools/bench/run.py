@@ -162,9 +162,7 @@ def child(task: str, system: str, folder: Path, words: Mapping[str, Any], kind: 
     result, trace = folder / "result.json", folder / "trace"
     given = json.dumps({**words, "folder": str(folder)})
     python = [sys.executable, "-m", "tools.bench.child", task, system, str(result), given]
-    inherited = {
-        name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_LEFT_OUT)
-    }
+    inherited = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_LEFT_OUT)}
     try:
         done = subprocess.run(
             around.command(kind, python, trace),
