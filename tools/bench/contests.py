@@ -99,6 +99,8 @@ CPU = Column("cpu_us", "CPU us")
 RATE = Column("writes_s", "writes/s", ",.0f", more=True)
 AT_ONCE = ("sqlite3 full", "sqlite3 full, shared", *OURS)
 EMPTY, HELD = "empty journal", "backlog"
+# The opening reads a file up to a size to check it, and passes over a larger one: this may be the slower.
+MIDDLING = "50,000 entries"
 FEW, ALL = "drain of 1,000", "drain of all"
 
 CONTESTS = (
@@ -221,13 +223,13 @@ CONTESTS = (
         "backlog",
         "opening a journal",
         "backlog",
-        (EMPTY, HELD),
+        (EMPTY, MIDDLING, HELD),
         EMPTY,
         (Column("open_ms", "ms", ",.2f"),),
         {"what": "open", "entries": 200_000},
         {"entries": 20_000},
         {"entries": 1_000_000},
-        rows={EMPTY: {"entries": 0, "filled": ""}},
+        rows={EMPTY: {"entries": 0, "filled": ""}, MIDDLING: {"entries": 50_000}},
         filled=True,
     ),
     Contest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .contests import ALL, FEW, HELD
+from .contests import ALL, FEW, HELD, MIDDLING
 from .results import Results
 from .tasks import replay
 
@@ -84,6 +84,7 @@ GOALS: Sequence[Goal] = (
     Goal("backlog, a write's p50 to empty, full", True, 1.2, _ratio("backlog-write-full", HELD, "p50_us")),
     Goal("backlog, a write's p99 to empty, full", True, 1.2, _ratio("backlog-write-full", HELD, "p99_us")),
     Goal("backlog, opening to empty", True, 1.2, _ratio("backlog-opening", HELD, "open_ms")),
+    Goal("50,000 entries, opening to empty", True, 1.2, _ratio("backlog-opening", MIDDLING, "open_ms")),
     Goal("backlog, MiB of a drain over one of 1,000", True, 20.0, _memory),
     Goal("backlog, bytes on disk to its JSON", True, 1.6, _median("backlog-drain", ALL, "of_json")),
     Goal("idle, MiB over the four imports", True, 8.0, _median("idle", "lmg full", "over_four_mib")),
