@@ -160,7 +160,7 @@ CONTESTS = (
             "drain",
             ("idle", "online", "draining"),
             "idle",
-            (*MICROSECONDS, Column("writes", "writes", ",.0f", ratio=False)),
+            (*reversed(MICROSECONDS), Column("writes", "writes", ",.0f", ratio=False)),
             {"durability": durability, "backlog": 50_000, "idle": 3000},
             {"backlog": 5_000, "idle": 200},
             sink=True,

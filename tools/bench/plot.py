@@ -8,6 +8,8 @@ from pathlib import Path
 from .results import Table
 
 ROW_INCHES = 0.22
+# For the numbers beside the bars, on either side.
+ROOM = 1.6
 OURS, OTHERS = "tab:blue", "0.7"
 
 
@@ -40,7 +42,10 @@ def draw(path: Path, tables: Sequence[Table], title: str) -> None:
         place.bar_label(drawn, [f"{ratio:.2f}" for _, ratio in bars], padding=3, fontsize="x-small")
         place.set_xscale("log")
         place.xaxis.set_major_formatter("{x:g}")
-        place.margins(x=0.15)
+        place.xaxis.set_minor_formatter("")
+        ratios = [ratio for _, ratio in bars]
+        # Never nearer than from a half to the double: what differs little is to look so.
+        place.set_xlim(min(0.5, min(ratios) / ROOM), max(2.0, max(ratios) * ROOM))
         place.invert_yaxis()
         place.axvline(1, color="0.2", linewidth=0.8)
         place.tick_params(labelsize="x-small")
