@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import re
 import shutil
@@ -61,7 +62,9 @@ def _straces() -> bool:
 
 @functools.cache
 def _built() -> Path:
-    target = Path(tempfile.mkdtemp(prefix="lmg-bench-shim-")) / "slow_sync.so"
+    folder = tempfile.mkdtemp(prefix="lmg-bench-shim-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    target = Path(folder) / "slow_sync.so"
     source = Path(__file__).with_name("slow_sync.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(target), str(source), "-ldl"], check=True)
     return target
