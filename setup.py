@@ -49,6 +49,19 @@ DEV = [
 ]
 # Apart from DEV: schemathesis loads itself into every run of pytest.
 FUZZ = [*POSTGRESQL, "schemathesis>=4.3"]
+# What the benchmarks run beside us, as whoever installs it today gets it.
+BENCH = [
+    "amplitude-analytics>=1.1",
+    "diskcache>=5.6",
+    "litequeue>=0.9",
+    "matplotlib>=3.10",
+    "mixpanel>=4.10",
+    "persist-queue>=1.0",
+    "posthog>=6",
+    "rudder-sdk-python>=2.1",
+    "segment-analytics-python>=2.3",
+    "snowplow-tracker>=1.1",
+]
 
 setup(
     name="lmg-offline",
@@ -71,7 +84,13 @@ setup(
         "sqlalchemy>=2.0.40",
         "urllib3>=2.7.0",
     ],
-    extras_require={"platform": PLATFORM, "postgresql": [*PLATFORM, *POSTGRESQL], "dev": DEV, "fuzz": FUZZ},
+    extras_require={
+        "platform": PLATFORM,
+        "postgresql": [*PLATFORM, *POSTGRESQL],
+        "dev": DEV,
+        "fuzz": FUZZ,
+        "bench": BENCH,
+    },
     entry_points={"console_scripts": ["lmg-offline = lmg_offline.cli.main:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -24,6 +24,9 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        and explained on both databases; more words: --people N --plans FILE
     python3 tools/dev.py ingest [...]  entries a second with 1, 2 and 4 server processes, beside the bare INSERT
                                        of the same rows; more words: --devices N --batches N --times N
+    python3 tools/dev.py bench [...]   our writes, replay, start and idling beside nine peers and bare SQLite, as
+                                       ratios, in an environment of its own; more words: --quick --only NAME
+                                       --times N --full --minutes N --json FILE --plot FILE
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -57,9 +60,13 @@ MODULES = {
     "slid": "tools.slid",
     "million": "tools.million",
     "ingest": "tools.ingest",
+    "bench": "tools.bench",
     "portal-shots": "tools.portal",
 }
 VERBS = ("demo", "test", "lint", *MODULES, "wheel")
+# Verbs with an environment apart: schemathesis would be loaded into every run of
+# pytest, and the peers' own dependencies must not be able to change ours.
+APART = {"fuzz": ("platform,fuzz", "-fuzz"), "bench": ("bench", "-bench")}
 BROWSER = ("chromium", "chromium-driver")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -199,8 +206,7 @@ def main(words: list[str]) -> int:
         asked = verb in ("-h", "--help", "help")
         print(__doc__, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
-    # Apart: schemathesis would be loaded into every run of pytest.
-    binary = environment(name, "platform,fuzz", "-fuzz") if verb == "fuzz" else environment(name)
+    binary = environment(name, *APART.get(verb, ()))
     if verb == "demo":
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
