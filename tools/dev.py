@@ -24,6 +24,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
                                        and explained on both databases; more words: --people N --plans FILE
     python3 tools/dev.py ingest [...]  entries a second with 1, 2 and 4 server processes, beside the bare INSERT
                                        of the same rows; more words: --devices N --batches N --times N
+    python3 tools/dev.py fleet [...]   devices with backlogs come back together after an outage: load, waits, and
+                                       the law of their growth; more words: --devices N,N --outage S --plot FILE
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -57,6 +59,7 @@ MODULES = {
     "slid": "tools.slid",
     "million": "tools.million",
     "ingest": "tools.ingest",
+    "fleet": "tools.fleet",
     "portal-shots": "tools.portal",
 }
 VERBS = ("demo", "test", "lint", *MODULES, "wheel")

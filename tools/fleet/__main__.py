@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from .run import NoDevices, Outcome, Setting, come_back
 
 # Above it a thread a device is too much for a small machine.
 MOST_REAL = 100
+MOST_DESCRIPTORS = 65_536
 _SHOWN = 20
 
 
@@ -42,6 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.error("name the devices as 10,100")
     if min(sizes) < 1 or asked.backlog < 1 or asked.workers < 1 or asked.outage <= 0:
         parser.error("there is at least one device, one entry, one process, and some outage")
+    allow_descriptors()
     outcomes: list[Outcome] = []
     started = time.monotonic()
 
@@ -64,6 +67,14 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.json is not None:
         asked.json.write_text(json.dumps(show.document(outcomes, measures), indent=1), "utf-8")
     return verdict(outcomes)
+
+
+def allow_descriptors() -> None:
+    """Let this process and its children have as many connections as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def fleets(sizes: Sequence[int]) -> list[tuple[int, int]]:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from .records import Attempt
 from .run import Outcome
 
-REFUSED, AWAY, ANSWERED = "no connection", "503", "answered"
-KINDS = (REFUSED, AWAY, ANSWERED)
+REFUSED, LATE, AWAY, ANSWERED = "no connection", "no answer in time", "turned away", "answered"
+KINDS = (REFUSED, LATE, AWAY, ANSWERED)
+# A connection that is refused is refused at once; what takes longer was taken, and given up.
+_REFUSED_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,7 @@ def measured(outcome: Outcome) -> Measures:
     length = 1 + max((int(attempt.at_s - begin_s) for _, attempt in tries), default=0)
     load = {kind: [0] * length for kind in KINDS}
     for _, attempt in tries:
-        kind = REFUSED if attempt.status is None else AWAY if attempt.status == 503 else ANSWERED
-        load[kind][int(attempt.at_s - begin_s)] += 1
+        load[kind_of(attempt)][int(attempt.at_s - begin_s)] += 1
     before = [attempt.at_s for _, attempt in tries if attempt.at_s < back_s]
     middle_s = (begin_s + back_s) / 2
     each = Counter(record.number for record, attempt in tries if attempt.at_s < back_s)
@@ -85,7 +87,7 @@ def measured(outcome: Outcome) -> Measures:
         back_s=back_s - begin_s,
         answers_s=outcome.answers_s - begin_s,
         load=load,
-        arrived_peak=max(away + answered for away, answered in zip(load[AWAY], load[ANSWERED], strict=True)),
+        arrived_peak=max(map(sum, zip(*(load[kind] for kind in KINDS if kind != REFUSED), strict=True))),
         outage_peak=peak(before),
         late_peak=peak([at_s for at_s in before if at_s >= middle_s]),
         return_peak=peak([attempt.at_s for _, attempt in tries if attempt.at_s >= back_s]),
@@ -93,6 +95,13 @@ def measured(outcome: Outcome) -> Measures:
         drained_s=tuple(drained) or (math.nan,),
         replies_s=tuple(replies) or (math.nan,),
     )
+
+
+def kind_of(attempt: Attempt) -> str:
+    """Return how it ended: one of KINDS."""
+    if attempt.status is None:
+        return REFUSED if attempt.ended_s - attempt.at_s < _REFUSED_WITHIN_S else LATE
+    return ANSWERED if attempt.status == 200 else AWAY
 
 
 def peak(instants_s: Sequence[float]) -> int:

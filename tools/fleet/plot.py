@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .measures import ANSWERED, AWAY, KINDS, REFUSED, Measures, slope
+from .measures import ANSWERED, AWAY, KINDS, LATE, REFUSED, Measures, slope
 
-_COLOURS = {REFUSED: "0.75", AWAY: "tab:orange", ANSWERED: "tab:blue"}
+_COLOURS = {REFUSED: "0.75", LATE: "tab:red", AWAY: "tab:orange", ANSWERED: "tab:blue"}
 
 
 def draw(path: Path, fleets: Sequence[Measures]) -> None:
@@ -25,8 +25,8 @@ def draw(path: Path, fleets: Sequence[Measures]) -> None:
         seconds = range(len(each.load[REFUSED]))
         colours = [_COLOURS[kind] for kind in KINDS]
         axes.stackplot(seconds, *(each.load[kind] for kind in KINDS), labels=KINDS, colors=colours, step="post")
-        axes.axvline(each.back_s, color="black", linewidth=0.8, label="the platform is back")
-        axes.axhline(each.devices, color="tab:red", linewidth=0.8, linestyle=":", label="all at once")
+        axes.axvline(each.back_s, color="black", linewidth=0.8, label="the platform listens again")
+        axes.axhline(each.devices, color="black", linewidth=0.8, linestyle=":", label="all at once")
         axes.set_yscale("symlog", linthresh=10)
         axes.set_ylabel("attempts a second")
         axes.set_title(f"{each.devices:,} devices, {each.how}")

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from statistics import fmean, median
 from typing import Any
 
-from .measures import ANSWERED, AWAY, KINDS, REFUSED, Measures, chance, distance, jain, laws, quantile
+from .measures import ANSWERED, AWAY, KINDS, LATE, REFUSED, Measures, chance, distance, jain, laws, quantile
 from .run import Outcome
 
 _ROWS = 40
 _BAR = 50
-_MARKS = {REFUSED: "-", AWAY: "5", ANSWERED: "#"}
+_MARKS = {REFUSED: "-", LATE: "?", AWAY: "x", ANSWERED: "#"}
 
 
 def table(fleets: Sequence[Measures]) -> str:
@@ -44,10 +44,10 @@ def chart(each: Measures) -> str:
     for start in range(0, length, step):
         second = max(range(start, min(start + step, length)), key=totals.__getitem__)
         if not is_back and start + step > each.back_s:
-            lines.append(f"{'':>7}   -- the platform is back, {each.back_s:.1f} s after everybody wrote")
+            lines.append(f"{'':>15}-- the platform listens again, {each.back_s:.1f} s after everybody wrote")
             is_back = True
         bar = "".join(mark * round(_BAR * each.load[kind][second] / longest) for kind, mark in _MARKS.items())
-        lines.append(f"{start:>5} s {totals[second]:>6,} {bar}")
+        lines.append(f"{start:>6} s {totals[second]:>6,} {bar}")
     return "\n".join(lines)
 
 

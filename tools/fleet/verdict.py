@@ -76,7 +76,8 @@ def _of_device(record: DeviceRecord, lines: Sequence[Mapping[str, Any]], counted
     if missing or not record.entry_ids:
         found.append(Finding("lost", f"{len(missing)} of {len(record.entry_ids)} entries of {name}"))
     repeated = len(there) - len(set(there))
-    times = [counted.pop(line["id"], 0) - (line["kind"] == "track") for line in lines]
+    kinds = {line["id"]: line["kind"] for line in lines}
+    times = [counted.pop(entry_id, 0) - (kind == "track") for entry_id, kind in kinds.items()]
     if repeated or max(times, default=0) > 0:
         found.append(Finding("twice", f"{repeated + sum(more > 0 for more in times)} entries of {name}"))
     if min(times, default=0) < 0:
