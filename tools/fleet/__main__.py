@@ -61,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 3
     measures = [measured(outcome) for outcome in outcomes]
     print(show.table(measures))
-    print("\n".join(["", *show.sentences(measures)]))
+    print("\n".join(["", *show.sentences(outcomes, measures)]))
     if asked.plot is not None:
         draw(asked.plot, measures)
     if asked.json is not None:
@@ -78,9 +78,14 @@ def allow_descriptors() -> None:
 
 
 def fleets(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return how many devices are real and how many simulated in each run; the largest real fleet is made both ways."""
+    """
+    Return how many devices are real and how many simulated in each outage.
+
+    The largest real fleet comes once more, with as many simulated devices beside
+    it: what meets the same outage can be held against each other.
+    """
     real = [(size, 0) for size in sizes if size <= MOST_REAL]
-    both = [(0, max(real)[0])] if real else []
+    both = [(max(real)[0], max(real)[0])] if real else []
     return real + both + [(0, size) for size in sizes if size > MOST_REAL]
 
 

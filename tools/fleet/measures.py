@@ -23,7 +23,7 @@ class Measures:
     One fleet in figures.
 
     Attributes:
-        how: `real`, `simulated` or `both`.
+        how: `real` or `simulated`, or `both` kinds in one outage.
 
         back_s: When the platform listened again, since everybody wrote; `answers_s`: when it answered.
 
@@ -65,10 +65,12 @@ class Measures:
         return self.drained_s[-1]
 
 
-def measured(outcome: Outcome) -> Measures:
-    """Return the figures of one fleet."""
-    setting, begin_s, back_s = outcome.setting, outcome.begin_s, outcome.back_s
-    tries = [(record, attempt) for record in outcome.records for attempt in record.attempts if attempt.at_s >= begin_s]
+def measured(outcome: Outcome, is_real: bool | None = None) -> Measures:
+    """Return the figures of one fleet; of its real or simulated devices alone when `is_real` says so."""
+    begin_s, back_s = outcome.begin_s, outcome.back_s
+    records = [record for record in outcome.records if is_real in (None, record.is_real)]
+    kinds = {record.is_real for record in records}
+    tries = [(record, attempt) for record in records for attempt in record.attempts if attempt.at_s >= begin_s]
     length = 1 + max((int(attempt.at_s - begin_s) for _, attempt in tries), default=0)
     load = {kind: [0] * length for kind in KINDS}
     for _, attempt in tries:
@@ -76,14 +78,14 @@ def measured(outcome: Outcome) -> Measures:
     before = [attempt.at_s for _, attempt in tries if attempt.at_s < back_s]
     middle_s = (begin_s + back_s) / 2
     each = Counter(record.number for record, attempt in tries if attempt.at_s < back_s)
-    drained = sorted(max(0.0, record.drained_s - back_s) for record in outcome.records if record.drained_s is not None)
+    drained = sorted(max(0.0, record.drained_s - back_s) for record in records if record.drained_s is not None)
     replies = sorted(
         attempt.ended_s - attempt.at_s for _, attempt in tries if attempt.status == 200 and attempt.ended_s >= back_s
     )
     return Measures(
-        devices=setting.devices,
-        how="real" if not setting.simulated else "both" if setting.real else "simulated",
-        entries=setting.devices * setting.backlog,
+        devices=len(records),
+        how="both" if len(kinds) > 1 else "real" if True in kinds else "simulated",
+        entries=sum(len(record.entry_ids) for record in records),
         back_s=back_s - begin_s,
         answers_s=outcome.answers_s - begin_s,
         load=load,
@@ -91,7 +93,7 @@ def measured(outcome: Outcome) -> Measures:
         outage_peak=peak(before),
         late_peak=peak([at_s for at_s in before if at_s >= middle_s]),
         return_peak=peak([attempt.at_s for _, attempt in tries if attempt.at_s >= back_s]),
-        attempts=tuple(each[record.number] for record in outcome.records),
+        attempts=tuple(each[record.number] for record in records),
         drained_s=tuple(drained) or (math.nan,),
         replies_s=tuple(replies) or (math.nan,),
     )

@@ -22,9 +22,9 @@ def draw(path: Path, fleets: Sequence[Measures]) -> None:
         len(fleets) + 1, 1, figsize=(9, 2.6 * (len(fleets) + 1)), layout="constrained", squeeze=False
     )
     for each, (axes,) in zip(fleets, rows, strict=False):
-        seconds = range(len(each.load[REFUSED]))
+        seconds = range(len(each.load[REFUSED]) + 1)
         colours = [_COLOURS[kind] for kind in KINDS]
-        axes.stackplot(seconds, *(each.load[kind] for kind in KINDS), labels=KINDS, colors=colours, step="post")
+        axes.stackplot(seconds, *([*each.load[kind], 0] for kind in KINDS), labels=KINDS, colors=colours, step="post")
         axes.axvline(each.back_s, color="black", linewidth=0.8, label="the platform listens again")
         axes.axhline(each.devices, color="black", linewidth=0.8, linestyle=":", label="all at once")
         axes.set_yscale("symlog", linthresh=10)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import fmean, median
 from typing import Any
 
-from .measures import ANSWERED, AWAY, KINDS, LATE, REFUSED, Measures, chance, distance, jain, laws, quantile
+from .measures import ANSWERED, AWAY, KINDS, LATE, REFUSED, Measures, chance, distance, jain, laws, measured, quantile
 from .run import Outcome
 
 _ROWS = 40
@@ -51,25 +51,24 @@ def chart(each: Measures) -> str:
     return "\n".join(lines)
 
 
-def likeness(one: Measures, other: Measures) -> str:
-    """Say how alike two fleets of the same size behave, of which one is simulated."""
+def likeness(outcome: Outcome) -> str:
+    """Say how alike the real and the simulated devices of one outage behave."""
+    one, other = measured(outcome, is_real=True), measured(outcome, is_real=False)
     by_time = distance(one.drained_s, other.drained_s)
     by_tries = distance(one.attempts, other.attempts)
     allowed = chance(len(one.drained_s), len(other.drained_s))
     verdict = "no more than" if max(by_time, by_tries) <= allowed else "MORE THAN"
     return (
-        f"{one.devices:,} devices, {one.how} and {other.how}: {fmean(one.attempts):.1f} and {fmean(other.attempts):.1f}"
-        f" tries before the return, half of them drained after {median(one.drained_s):.1f} s and"
+        f"{one.devices:,} real devices and {other.devices:,} simulated ones in one outage:"
+        f" {fmean(one.attempts):.1f} and {fmean(other.attempts):.1f} tries before the return, half of them drained after {median(one.drained_s):.1f} s and"
         f" {median(other.drained_s):.1f} s. Their distributions are {by_tries:.2f} and {by_time:.2f} apart,"
         f" {verdict} the {allowed:.2f} of two fleets of one kind (Kolmogorov and Smirnov, 99 of 100)."
     )
 
 
-def sentences(fleets: Sequence[Measures]) -> list[str]:
+def sentences(outcomes: Sequence[Outcome], fleets: Sequence[Measures]) -> list[str]:
     """Return what the figures say, the laws last."""
-    found = []
-    for place, one in enumerate(fleets):
-        found += [likeness(one, other) for other in fleets[place + 1 :] if other.devices == one.devices]
+    found = [likeness(outcome) for outcome in outcomes if outcome.setting.real and outcome.setting.simulated]
     for each in fleets:
         share = each.return_peak / each.devices
         found.append(
@@ -94,5 +93,5 @@ def document(outcomes: Sequence[Outcome], fleets: Sequence[Measures]) -> dict[st
             }
             for outcome, each in zip(outcomes, fleets, strict=True)
         ],
-        "sentences": sentences(fleets),
+        "sentences": sentences(outcomes, fleets),
     }
