@@ -60,6 +60,11 @@ class Measures:
     replies_s: tuple[float, ...]
 
     @property
+    def start_s(self) -> float:
+        """How long the platform took from listening to answering; who came in that time waited."""
+        return self.answers_s - self.back_s
+
+    @property
     def all_s(self) -> float:
         """When the last device was drained, from the return on."""
         return self.drained_s[-1]
@@ -167,7 +172,6 @@ def laws(fleets: Sequence[Measures]) -> list[str]:
         ("the time until all are drained", [(each.devices, each.all_s) for each in fleets]),
         ("the median device's time", [(each.devices, median(each.drained_s)) for each in fleets]),
         ("the busiest second after the return", [(each.devices, each.return_peak) for each in fleets]),
-        ("the busiest second, had all come at once,", [(each.devices, each.devices) for each in fleets]),
     )
     found = []
     smallest, largest = (pick(each.devices for each in fleets) for pick in (min, max))

@@ -17,15 +17,15 @@ _MARKS = {REFUSED: "-", LATE: "?", AWAY: "x", ANSWERED: "#"}
 
 def table(fleets: Sequence[Measures]) -> str:
     """Return a line for each fleet."""
-    above = f"{'':<20}{'attempts in the busiest second':>41}{'':>8}{'drained after the return, s':>37}"
+    above = f"{'':<20}{'attempts in the busiest second':>41}{'':>8}{'start':>8}{'drained after the return, s':>37}"
     head = f"{'devices':>9} {'how':<10}{'all at once':>11}{'outage':>9}{'its 2nd half':>13}{'return':>8}"
-    head += f"{'tries':>8}{'p10':>10}{'median':>9}{'p90':>9}{'all':>9}{'Jain':>7}{'reply p50':>12}{'p99, s':>8}"
+    head += f"{'tries':>8}{'s':>8}{'p10':>10}{'median':>9}{'p90':>9}{'all':>9}{'Jain':>7}{'reply p50':>12}{'p99, s':>8}"
     lines = [above, head]
     for each in fleets:
         drained, replies = each.drained_s, each.replies_s
         lines.append(
             f"{each.devices:>9,} {each.how:<10}{each.devices:>11,}{each.outage_peak:>9,}{each.late_peak:>13,}"
-            f"{each.return_peak:>8,}{fmean(each.attempts):>8.1f}{quantile(drained, 0.1):>10.1f}"
+            f"{each.return_peak:>8,}{fmean(each.attempts):>8.1f}{each.start_s:>8.1f}{quantile(drained, 0.1):>10.1f}"
             f"{median(drained):>9.1f}{quantile(drained, 0.9):>9.1f}{each.all_s:>9.1f}{jain(drained):>7.2f}"
             f"{median(replies):>12.3f}{quantile(replies, 0.99):>8.3f}"
         )
@@ -58,10 +58,11 @@ def likeness(outcome: Outcome) -> str:
     by_tries = distance(one.attempts, other.attempts)
     allowed = chance(len(one.drained_s), len(other.drained_s))
     verdict = "no more than" if max(by_time, by_tries) <= allowed else "MORE THAN"
+    many = f"{one.devices:,} real devices and {other.devices:,} simulated ones in one outage"
+    tries = f"{fmean(one.attempts):.1f} and {fmean(other.attempts):.1f} tries before the return"
+    halves = f"half of them drained after {median(one.drained_s):.1f} s and {median(other.drained_s):.1f} s"
     return (
-        f"{one.devices:,} real devices and {other.devices:,} simulated ones in one outage:"
-        f" {fmean(one.attempts):.1f} and {fmean(other.attempts):.1f} tries before the return, half of them drained after {median(one.drained_s):.1f} s and"
-        f" {median(other.drained_s):.1f} s. Their distributions are {by_tries:.2f} and {by_time:.2f} apart,"
+        f"{many}: {tries}, {halves}. Their distributions are {by_tries:.2f} and {by_time:.2f} apart,"
         f" {verdict} the {allowed:.2f} of two fleets of one kind (Kolmogorov and Smirnov, 99 of 100)."
     )
 
