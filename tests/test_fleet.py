@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
+import random
+import socket
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 
 from tools.fleet import backlog, measures, plot, show, verdict
 from tools.fleet.__main__ import fleets
+from tools.fleet.outage import listened, page, settled_port
 from tools.fleet.records import Attempt, DeviceRecord
 from tools.fleet.run import Outcome, Setting, come_back
 
@@ -60,6 +65,23 @@ def test_the_figures_are_shown(outcome: Outcome, tmp_path: Path) -> None:
     )
     assert REAL + SIMULATED == document["fleets"][0]["devices"] == len(found.drained_s)
     assert (tmp_path / "fleet.svg").stat().st_size > 1000
+
+
+def test_the_page_says_when_the_outage_is_over() -> None:
+    """Whoever asks, as long as it is there; then nobody listens."""
+    port, over_s = settled_port(random.Random()), time.monotonic() + 1000
+    with page(port, over_s):
+        listened(port)
+        for _ in range(2):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("POST", "/graph/auth", b"{}")
+            answer = connection.getresponse()
+            connection.close()
+            assert 503 == answer.status
+            assert 900 < int(answer.headers["Retry-After"]) <= 1000
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 30)
 
 
 def record(*attempts: Attempt) -> DeviceRecord:

@@ -11,7 +11,7 @@ from statistics import fmean, median
 from .records import Attempt
 from .run import Outcome
 
-REFUSED, LATE, AWAY, ANSWERED = "no connection", "no answer in time", "turned away", "answered"
+REFUSED, LATE, AWAY, ANSWERED = "no connection", "no answer", "turned away", "answered"
 KINDS = (REFUSED, LATE, AWAY, ANSWERED)
 # A connection that is refused is refused at once; what takes longer was taken, and given up.
 _REFUSED_WITHIN_S = 1.0

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import h11
 
+from tools.cluster.servers import NoServer
 from tools.faults import wire
 from tools.faults.exchanges import Answer
 
@@ -46,15 +47,15 @@ def listened(port: int) -> None:
     Wait until somebody listens on a port.
 
     Raises:
-        OSError: Nobody does.
+        NoServer: Nobody does.
     """
     deadline = time.monotonic() + _LISTENS_WITHIN_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
+        except OSError as error:
             if time.monotonic() > deadline:
-                raise
+                raise NoServer("a server does not listen again on its port") from error
             time.sleep(_LOOK_EVERY_S)
         else:
             return
@@ -110,5 +111,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ov
             await writer.drain()
     except (OSError, h11.ProtocolError, wire.Overlong):
         pass  # a device that went away, which tries again
+    except asyncio.CancelledError:
+        wire.reset(writer)  # the page is taken away; nobody waits for this task but to see it end
     finally:
         writer.close()

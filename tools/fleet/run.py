@@ -20,12 +20,14 @@ from tools.cluster.servers import Facts, announced, serving
 from . import real, simulated
 from .outage import listened, page, settled_port
 from .records import DeviceRecord, Job
-from .verdict import Finding, findings, tracked
+from .verdict import Finding, findings, taken, tracked
 
 PROCESSES = 2
 # Of the outage; in the rest of it nobody listens.
 PAGE_SHARE = 1 / 3
 DRAINED_WITHIN_S = 1800.0
+SAY_EVERY_S = 15.0
+_OF_ONE_PROCESS = 50  # devices at least, before there is a second
 _BEGINS_IN_S = 1.0
 _WRITTEN_A_SECOND = 2000  # queues that are filled before the outage begins, by one process
 _ENDS_WITHIN_S = 30.0
@@ -130,7 +132,11 @@ def come_back(setting: Setting, tell: Tell) -> Outcome:
             announced(server)
             answers_s = time.monotonic()
             tell(f"and answers, {answers_s - back_s:.1f} s later")
-            records = tuple(record for part in _heard(pipes) for record in part)
+
+            def say_how_far() -> None:
+                tell(f"{taken(url):,} of {setting.devices * setting.backlog:,} entries are there")
+
+            records = tuple(record for part in _heard(pipes, say_how_far) for record in part)
             tell("all devices have ended; counting")
             log = Admin(facts.endpoint, facts.admin_key).all("entries")
             return Outcome(
@@ -164,25 +170,30 @@ def _devices(setting: Setting, facts: Facts, folder: Path) -> Iterator[list[Conn
                 pipes.append(ours)
                 processes.append(process)
         yield pipes
+        for process in processes:
+            process.join(_ENDS_WITHIN_S)
     finally:
         for process in processes:
-            process.join(_ENDS_WITHIN_S if not process.exitcode else 0)
             process.kill()
+            process.join()
         for pipe in pipes:
             pipe.close()
 
 
 def _parts(numbers: range) -> list[range]:
     """Share devices out among the processes; a few are not worth a second one."""
-    size = max(20, -(-len(numbers) // PROCESSES))
+    size = max(_OF_ONE_PROCESS, -(-len(numbers) // PROCESSES))
     return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
 
-def _heard(pipes: Sequence[Connection]) -> list[Any]:
-    """Wait for one message of each."""
+def _heard(pipes: Sequence[Connection], meanwhile: Callable[[], None] = lambda: None) -> list[Any]:
+    """Wait for one message of each, and do something now and then as long as nothing comes."""
     found: dict[Connection, Any] = {}
     while len(found) < len(pipes):
-        for pipe in wait([pipe for pipe in pipes if pipe not in found]):
+        speaking = wait([pipe for pipe in pipes if pipe not in found], SAY_EVERY_S)
+        if not speaking:
+            meanwhile()
+        for pipe in speaking:
             if not isinstance(pipe, Connection):
                 raise AssertionError("unreachable: only these were waited for")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean, median
@@ -46,7 +47,8 @@ def chart(each: Measures) -> str:
         if not is_back and start + step > each.back_s:
             lines.append(f"{'':>15}-- the platform listens again, {each.back_s:.1f} s after everybody wrote")
             is_back = True
-        bar = "".join(mark * round(_BAR * each.load[kind][second] / longest) for kind, mark in _MARKS.items())
+        made = {kind: each.load[kind][second] for kind in KINDS}
+        bar = "".join(_MARKS[kind] * math.ceil(_BAR * count / longest) for kind, count in made.items())
         lines.append(f"{start:>6} s {totals[second]:>6,} {bar}")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, func, select
 
 from lmg_offline._core.schedule import Done, Retry, ScheduleState, after
 from lmg_offline.platform.store import tables
@@ -31,12 +31,12 @@ class Finding:
 
 def tracked(database_url: str) -> list[str]:
     """Return the entry ids of all activity that counts."""
-    engine = make_engine(database_url)
-    try:
-        with engine.connect() as connection:
-            return [row[0] for row in connection.execute(select(tables.activity.c.entry_id))]
-    finally:
-        close_engine(engine)
+    return [row[0] for row in _rows(database_url, select(tables.activity.c.entry_id))]
+
+
+def taken(database_url: str) -> int:
+    """Return how many entries the platform has handled."""
+    return int(_rows(database_url, select(func.count()).select_from(tables.entries))[0][0])
 
 
 def findings(
@@ -72,10 +72,11 @@ def _of_device(record: DeviceRecord, lines: Sequence[Mapping[str, Any]], counted
     if record.drained_s is None or record.left:
         found.append(Finding("lost", f"{name} still holds {record.left} entries"))
     there = [line["id"] for line in lines]
-    missing = [entry_id for entry_id in record.entry_ids if entry_id not in set(there)]
+    distinct = set(there)
+    missing = [entry_id for entry_id in record.entry_ids if entry_id not in distinct]
     if missing or not record.entry_ids:
         found.append(Finding("lost", f"{len(missing)} of {len(record.entry_ids)} entries of {name}"))
-    repeated = len(there) - len(set(there))
+    repeated = len(there) - len(distinct)
     kinds = {line["id"]: line["kind"] for line in lines}
     times = [counted.pop(entry_id, 0) - (kind == "track") for entry_id, kind in kinds.items()]
     if repeated or max(times, default=0) > 0:
@@ -104,3 +105,12 @@ def _too_early(record: DeviceRecord, seed: int) -> list[Finding]:
 
 def _floor_s(attempt: Attempt) -> float | None:
     return float(attempt.retry_after) if attempt.status == 503 and attempt.retry_after else None
+
+
+def _rows(database_url: str, question: Select[Any]) -> Sequence[Row[Any]]:
+    engine = make_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(question).all()
+    finally:
+        close_engine(engine)
