@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -93,7 +93,8 @@ def live(job: Job, pipe: Connection) -> None:
     pipe.send([device.end() for device in devices])
 
 
-def _wait(is_met: Any, within_s: float) -> None:
+def _wait(is_met: Callable[[], bool], within_s: float) -> None:
+    """Look now and then until it is so, or the time is up: the verdict says what that means."""
     deadline = time.monotonic() + within_s
     while not is_met() and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY_S)

@@ -29,7 +29,7 @@ from lmg_offline._support.ids import new_id
 from lmg_offline._sync.events import Events
 from lmg_offline._sync.runner import Runner
 from lmg_offline._transport.http import HttpTransport, _Channel
-from lmg_offline.config import Config
+from lmg_offline.config import Config, make_config
 from lmg_offline.device import Device
 from lmg_offline.verification import sign_user_id
 from tools.faults import wire
@@ -38,7 +38,6 @@ from . import backlog
 from .memory import MemoryJournal, MemoryOutbox
 from .records import Answered, Attempt, DeviceRecord, Job, attempt_of, jitter_of
 
-REQUEST_DEADLINE_S = cast(float, Config.__dataclass_fields__["request_deadline_s"].default)
 # Of one process, when the fleet meets the platform: that is no part of what is measured.
 MEETING_AT_ONCE = 8
 _UNUSED = _Channel("lmg-fleet.unused")
@@ -58,8 +57,8 @@ class _Asked(Exception):
 class _Transport(HttpTransport):
     """The transport of the SDK down to the bytes; what it sends is sent by others, who put the answers here."""
 
-    def __init__(self, endpoint: str, write_key: str) -> None:
-        super().__init__(endpoint, write_key, deadline_s=REQUEST_DEADLINE_S)
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.endpoint, config.write_key, deadline_s=config.request_deadline_s)
         self.answers: list[Answered] = []
         self.taken = 0
 
@@ -84,7 +83,7 @@ class SimulatedDevice:
         self._job = job
         self._clock = clock
         self._outbox = MemoryOutbox(clock)
-        self._transport = _Transport(job.facts.endpoint, job.facts.write_key)
+        self._transport = _Transport(_config(job))
         self._drained_s: float | None = None
         self._entry_ids: tuple[str, ...] = ()
         self._attempts: list[Attempt] = []
@@ -158,6 +157,19 @@ class SimulatedDevice:
 
     def _synced(self, _details: Mapping[str, object]) -> None:
         self._drained_s = time.monotonic()
+
+
+def _config(job: Job) -> Config:
+    """Return the settings that a Client would have."""
+    facts = job.facts
+    return make_config(
+        facts.write_key,
+        endpoint=facts.endpoint,
+        app_name="fleet",
+        data_dir=job.folder,
+        durability="normal",
+        sync=True,
+    )
 
 
 async def _answer(asked: _Asked) -> Answered:
