@@ -27,6 +27,8 @@ Everything a developer runs, on a fresh machine, with the standard library alone
     python3 tools/dev.py bench [...]   our writes, replay, start and idling beside nine peers and bare SQLite, as
                                        ratios, in an environment of its own; more words: --quick --only NAME
                                        --times N --full --minutes N --json FILE --plot FILE
+    python3 tools/dev.py fleet [...]   devices with backlogs come back together after an outage: load, waits, and
+                                       the law of their growth; more words: --devices N,N --outage S --plot FILE
     python3 tools/dev.py wheel         build a wheel into dist/
 
 `--python 3.12` (a version, a name or a path), right before or after the verb,
@@ -61,6 +63,7 @@ MODULES = {
     "million": "tools.million",
     "ingest": "tools.ingest",
     "bench": "tools.bench",
+    "fleet": "tools.fleet",
     "portal-shots": "tools.portal",
 }
 VERBS = ("demo", "test", "lint", *MODULES, "wheel")
