@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import databases
 import pytest
 from hypothesis import settings
+from properties import search
 
 # No search asserts a time, and each tries the same cases on every machine.
 settings.register_profile("lmg", deadline=None, derandomize=True)
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers."""
     config.addinivalue_line("markers", "sqlite: is about SQLite, and does not run on PostgreSQL")
+    if search.IS_LONG:
+        config.option.timeout = 0  # the long search takes what it takes
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from .tables import SEQ_MASK
 
 KEPT = 256
 # How often it is looked for: at every so many sessions.
-_EVERY = 32
+EVERY = 32
 _ENDED = (
     "SELECT l.lane_id, l.last_position & ?2, l.acked_count FROM lanes l"
     " WHERE l.lane_id <= ?1 AND l.drained = 1 AND l.sealed_at IS NOT NULL AND l.user_id IS NULL"
@@ -29,7 +29,7 @@ _ENDED = (
 
 def let_go(connection: Connection, current_lane: int) -> None:
     """Within a transaction that opened `current_lane`: let go of the lanes that ended long before."""
-    if current_lane % _EVERY == 0:
+    if current_lane % EVERY == 0:
         let_go_through(connection, current_lane - KEPT)
 
 

@@ -54,6 +54,8 @@ def test_a_journal_that_stays_large_is_found() -> None:
     assert all(measure.holds for measure in drained(100_000, 0, sizes, 1))
     assert not all(measure.holds for measure in drained(100_000, 0, sizes, 0))
     assert not all(measure.holds for measure in drained(100_000, 1, sizes, 1))
+    many, more = (drained(100_000, 0, sizes, sessions)[0].at_most for sessions in (1_000, 100_000))
+    assert many == more, "of more sessions no more is kept"
     assert not all(measure.holds for measure in drained(100_000, 0, {**sizes, "journal.db-wal": 1}, 1))
 
 

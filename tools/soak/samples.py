@@ -10,14 +10,17 @@ from statistics import median
 
 import psutil
 
+from lmg_offline._journal.finished import EVERY, KEPT
+
 MIB = 1024 * 1024
 RSS_MAY_GROW = 1.10
 # A connection that happens to be open, on either side, at the median of one quarter and not of the other.
 DESCRIPTORS_MORE = 2
 # The log is checkpointed at 4 MiB; one group of commits may come on top.
 WAL_AT_MOST_BYTES = 5 * MIB
-# What the SDK keeps of a session that is over, so that its receipts can still be asked for.
+# What the SDK keeps of a session that is over, and of how many: the newest.
 SESSION_BYTES = 256
+SESSIONS_KEPT = KEPT + EVERY
 PAGES_MORE = 8
 PAGE_BYTES = 4096
 
@@ -119,6 +122,9 @@ def flatness(samples: Sequence[Sample]) -> list[Measure]:
         found.append(Measure(f"{name} threads", before, after, before, "equal"))
     before, after = (max(s.wal_bytes for s in part) for part in (second, last))
     found.append(Measure("journal.db-wal bytes, most", before, after, WAL_AT_MOST_BYTES, "5 MiB"))
+    before, after = (median(s.journal_bytes for s in part) for part in (second, last))
+    rule = f"+{PAGES_MORE} pages"
+    found.append(Measure("journal.db bytes", before, after, before + PAGES_MORE * PAGE_BYTES, rule))
     return found
 
 
@@ -129,8 +135,9 @@ def drained(before_bytes: int, open_wal_bytes: int, after: Mapping[str, int], se
     Args:
         open_wal_bytes: The log's after the drain, before anybody closed.
     """
-    allowed = before_bytes + PAGES_MORE * PAGE_BYTES + sessions * SESSION_BYTES
-    rule = f"{PAGES_MORE} pages, {SESSION_BYTES} bytes for each of {sessions:,} sessions"
+    kept = min(sessions, SESSIONS_KEPT)
+    allowed = before_bytes + PAGES_MORE * PAGE_BYTES + kept * SESSION_BYTES
+    rule = f"{PAGES_MORE} pages, {SESSION_BYTES} bytes for each of {kept:,} sessions kept of {sessions:,}"
     return [
         Measure("journal.db bytes, empty and drained", before_bytes, after["journal.db"], allowed, rule),
         Measure("journal.db-wal bytes, drained", 0, open_wal_bytes, 0, "none"),
