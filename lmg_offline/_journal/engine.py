@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,14 @@ _WRITER = (
 )
 
 
+@lru_cache(maxsize=16)
 def engine_for(path: Path) -> Engine:
-    """Return an engine whose every connection is new, in autocommit, and shows no values in errors."""
+    """
+    Return the engine of a file: its every connection is new, in autocommit, and shows no values in errors.
+
+    Made once. Making one takes the lock of Python's logging, which an interrupt at the wrong instruction leaves
+    locked for ever; and connections are opened anew after each interrupt.
+    """
     return create_engine(
         f"sqlite+pysqlite:///{path}",
         hide_parameters=True,
@@ -54,6 +61,10 @@ def engine_for(path: Path) -> Engine:
         poolclass=NullPool,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S, "cached_statements": 256},
     )
+
+
+if hasattr(os, "register_at_fork"):  # another thread may just have been in one
+    os.register_at_fork(after_in_child=engine_for.cache_clear)
 
 
 def open_writer(engine: Engine, *, wal: bool, durable: bool) -> Connection:

@@ -148,6 +148,7 @@ def test_the_power_goes_and_what_had_returned_is_there() -> None:
 TRACK, IDENTIFY = (Noted(1, kind, {}, None, False, "1.1.a") for kind in ("track", "identify"))
 ANN_LEAVES = [(TRACK, "s1", "ann"), (None, "s2", None), (TRACK, "s2", None)]
 BOB_COMES = [(TRACK, "s1", None), (IDENTIFY, "s1", "bob"), (TRACK, "s1", "bob")]
+NOBODY_STAYS = [(TRACK, "s1", None), (TRACK, "s1", None), (TRACK, "s1", None)]
 ANN_STAYS = [(TRACK, "s1", "ann"), (TRACK, "s1", "ann"), (TRACK, "s1", "ann")]
 
 
@@ -159,6 +160,8 @@ ANN_STAYS = [(TRACK, "s1", "ann"), (TRACK, "s1", "ann"), (TRACK, "s1", "ann")]
         pytest.param(ANN_LEAVES, 2, "s1", "ann", False, False, id="who has left"),
         pytest.param(ANN_LEAVES, 1, "new", None, True, True, id="a reset is lost, and known to be"),
         pytest.param(BOB_COMES, 1, "new", None, True, True, id="an identify is lost, and known to be"),
+        pytest.param(NOBODY_STAYS, 1, "new", None, True, True, id="an identify may be among what is lost"),
+        pytest.param(NOBODY_STAYS, 1, "new", "ann", True, False, id="somebody, of whom nothing was heard"),
         pytest.param(ANN_LEAVES, 1, "new", None, False, False, id="nothing was said of a loss"),
         pytest.param(ANN_LEAVES, 1, "new", "ann", True, False, id="ann, who may have left, in a session of her own"),
         pytest.param(ANN_LEAVES, 1, "s2", "ann", True, False, id="ann in another's session"),

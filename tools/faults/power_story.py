@@ -165,7 +165,8 @@ def _is_right_person(client: Client, story: Story, cut: Cut, there: int) -> bool
     Whether who is there now was there after the last call that is there, or after a reset that followed it.
 
     Or nobody, in a session of its own, where the journal knows that it has lost calls by which somebody may have
-    come or left: it was recovered, and goes on as nobody's rather than as somebody's who may have gone.
+    come or left: it was recovered, and goes on as nobody's rather than as somebody's who may have gone. How many
+    calls it lost it knows, and not which: of a session that was nobody's each may have been an identify.
     """
     steps: Sequence[Step] = [story.start, *story.steps[: cut.returned + 1]]
     places = [number for number in range(cut.sure, len(steps)) if _count(story, number) == there]
@@ -175,7 +176,7 @@ def _is_right_person(client: Client, story: Story, cut: Cut, there: int) -> bool
     if cut.sure == 0 and not story.before and there == 0:
         return True  # nothing is sure
     lost = steps[places[0] + 1 :] if places else []
-    has_changed = any(step.call is None or step.call.kind == "identify" for step in lost)
+    has_changed = any(step.call is None or step.person is None or step.call.kind == "identify" for step in lost)
     is_new = session_id not in {step.session for step in steps}
     return client.status().recovery is not None and has_changed and is_new and user_id is None
 
