@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -105,7 +106,14 @@ def verdict(ground: Ground, row: str, tries: int) -> Report:
 
 
 def live(site: dict[str, Any], log: str, first: int, kind: str, name: str, seed: str) -> None:
-    """Be one life: called in a child."""
+    """
+    Be one life: called in a child.
+
+    Its lines are not measured. coverage takes a lock when a thread comes to a file that is new to it; a thread that
+    is killed just then, or interrupted, leaves the lock locked, and every other one waits for it at its next call.
+    """
+    threading.settrace(None)
+    sys.settrace(None)
     scenes: dict[str, Callable[[Life], None]] = {
         "fork": {**forks.SCENES, **forks.RARE},
         "exit": {scene: play for scene, (play, _) in exits_scenes.SCENES.items()},
