@@ -40,11 +40,14 @@ class Aside:
         self._folder = path.parent
 
     def begin(self, now_ms: int) -> None:
-        """Make the folder for what is to be set aside; `move` does it."""
+        """
+        Make the folder for what is to be set aside; `move` does it.
+
+        Numbered behind all of the same second: a name that was given up would make it the oldest of them.
+        """
         stamp = _stamp(now_ms)
-        number, name = 1, f"{_PREFIX}{stamp}"
-        while any((self._folder / f"{name}{suffix}").exists() for suffix in ("", _MOVING, _UNFINISHED)):
-            number, name = number + 1, f"{_PREFIX}{stamp}-{number}"
+        taken = [_order(path)[1] for path in self._folder.glob(f"{_PREFIX}{stamp}*")]
+        name = f"{_PREFIX}{stamp}-{max(taken) + 1}" if taken else f"{_PREFIX}{stamp}"
         self._try((self._folder / f"{name}{_MOVING}").mkdir, 0o700)
         sync_folder(self._folder)
 
@@ -129,11 +132,19 @@ def _stamp(now_ms: int) -> str:
 
 def kept(folder: Path) -> list[Path]:
     """Return the folders of damaged journals whose recovery has ended, oldest first."""
-    return sorted(
+    found = (
         path
         for path in folder.glob(f"{_PREFIX}*")
         if not path.name.endswith((_MOVING, _UNFINISHED)) and path.is_dir() and not path.is_symlink()
     )
+    return sorted(found, key=_order)
+
+
+def _order(path: Path) -> tuple[str, int]:
+    """Return the second and the number within it that a folder's name says."""
+    name = path.name.removeprefix(_PREFIX).removesuffix(_MOVING).removesuffix(_UNFINISHED)
+    stamp, _, number = name.partition("-")
+    return stamp, int(number) if number.isascii() and number.isdecimal() else 0
 
 
 def drop(folder: Path) -> int:

@@ -506,6 +506,23 @@ def test_the_newest_few_damaged_folders_are_kept(tmp_path: Path) -> None:
     assert recovery.folder in {path.name for path in folders(folder)}
 
 
+def test_the_newest_of_many_in_one_second_is_kept(tmp_path: Path) -> None:
+    """A name that was given up is not taken again, and the tenth comes after the second."""
+    folder, clock = tmp_path / "j", ManualClock()
+    written(folder, 3)
+    names = []
+    for seed in range(12):
+        damage.behead(folder / "journal.db", random.Random(seed))
+        journal = Journal.open(folder, clock, durable=True)
+        recovery = journal.store.recovery
+        journal.close()
+        assert recovery is not None
+        names.append(recovery.folder)
+
+    assert 12 == len(set(names))
+    assert set(names[-5:]) == {path.name for path in folders(folder)}
+
+
 def test_texts_that_are_none_are_damage_and_are_shown_to_nobody(tmp_path: Path) -> None:
     """SQLite's own message would hold them."""
     rig = Rig(tmp_path / "j")
