@@ -301,15 +301,13 @@ class Desk:
         return self._store.read_with(lambda connection: follow(connection, position)), entry_id
 
     def _state_of(self, connection: Connection, position: int, entry_id: str) -> str:
-        lane = rows(
-            connection,
-            "SELECT acked_position, last_position, successor_lane FROM lanes WHERE lane_id = ?",
-            (position >> LANE_SHIFT,),
-        )
         lane_id = position >> LANE_SHIFT
-        if not lane and scalar(connection, "SELECT 1 FROM device WHERE finished_through >= ?", (lane_id,)):
-            return _reason(connection, position) or "acknowledged"
+        lane = rows(
+            connection, "SELECT acked_position, last_position, successor_lane FROM lanes WHERE lane_id = ?", (lane_id,)
+        )
         if not lane:
+            if scalar(connection, "SELECT 1 FROM device WHERE finished_through >= ?", (lane_id,)):
+                return _reason(connection, position) or "acknowledged"
             highest = "SELECT 1 FROM recoveries WHERE ? <= (SELECT seq FROM sqlite_sequence WHERE name = 'lanes')"
             if scalar(connection, highest, (lane_id,)):
                 return "lost"  # nothing of its lane could be read, not even how far it was
@@ -322,7 +320,7 @@ class Desk:
         reason = _reason(connection, position)
         # Both from a journal of before version 3, which did not say where an entry went.
         if reason == "retried":
-            return self._state_by_id(connection, position >> LANE_SHIFT, entry_id)
+            return self._state_by_id(connection, lane_id, entry_id)
         if reason == "moved" and successor is not None:
             return self._state_by_id(connection, successor, entry_id)
         if reason is not None:

@@ -28,19 +28,19 @@ _ENDED = (
 
 
 def let_go(connection: Connection, current_lane: int) -> None:
-    """Within a transaction that opened `current_lane`: let go of the lanes that ended long before."""
+    """Within a transaction that opened `current_lane`: now and then let go of the lanes that ended long before."""
     if current_lane % EVERY == 0:
-        let_go_through(connection, current_lane - KEPT)
+        let_go_now(connection, current_lane)
 
 
-def let_go_through(connection: Connection, lane_id: int) -> None:
+def let_go_now(connection: Connection, current_lane: int) -> None:
     """
-    Within a transaction: let go of the lanes up to this one that have ended.
+    Within a transaction: let go of the lanes that have ended, but for the newest.
 
     Not of the last that had an entry: the mark beside the journal may name it.
     """
     newest = "SELECT coalesce(max(lane_id), 0) FROM lanes WHERE last_position > lane_id << 32"
-    through = min(lane_id, scalar(connection, newest) - 1)
+    through = min(current_lane - KEPT, scalar(connection, newest) - 1)
     ended = rows(connection, _ENDED, (through, SEQ_MASK))
     if not ended:
         return

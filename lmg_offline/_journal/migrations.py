@@ -20,7 +20,7 @@ from .._support.ids import new_id, new_secret
 from ..config import MAX_BYTES, MAX_ENTRIES
 from ..errors import JournalCorrupt, JournalUnavailable
 from .engine import APPLICATION_ID, DATABASE_ERRORS, engine_for, is_schema_error, mapped, rows, scalar, sync_folder
-from .finished import KEPT, let_go_through
+from .finished import let_go_now
 from .records import digest_of, lane_digest, old_digest_of, row_digest
 from .tables import LANE_SHIFT, lanes_by_user, ledger_retried, metadata, recoveries
 
@@ -206,7 +206,7 @@ def _to_3(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE device ADD COLUMN {column} INTEGER DEFAULT 0 NOT NULL")
     current = scalar(connection, "SELECT current_lane FROM device")
     if current is not None:
-        let_go_through(connection, current - KEPT)
+        let_go_now(connection, current)
 
 
 def _digest_anew(connection: Connection, table: str) -> None:

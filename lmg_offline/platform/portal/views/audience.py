@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from lmg_offline.platform.admin_api.access import READERS
-from lmg_offline.platform.admin_api.replies import missing
+from lmg_offline.platform.admin_api.reports import audience_of
 from lmg_offline.platform.interests import Question
 from lmg_offline.platform.portal import queries, wording
 from lmg_offline.platform.portal.access import Visit, view
@@ -16,7 +16,6 @@ from lmg_offline.platform.reports import interests
 from lmg_offline.platform.reports.audience import Audience
 from lmg_offline.platform.reports.demographics import demographics
 from lmg_offline.platform.segments import store
-from lmg_offline.platform.segments.conditions import holds
 
 _MOST_CHOICES = 200
 _GENDERS = {"male": "Male", "female": "Female", "other": "Other", "pnts": "Prefer not to say"}
@@ -25,11 +24,8 @@ _GENDERS = {"male": "Male", "female": "Female", "other": "Other", "pnts": "Prefe
 @view(READERS)
 def audience(visit: Visit) -> Response:
     """Show gender, age and interests, and one custom trait of those there are; of everybody or of a segment."""
-    segment = _segment(visit, visit.query("segment"))
-    group = Audience(visit.property_id)
-    if segment is not None:
-        scope = store.scope(visit.connection, visit.property_id, visit.now_ms)
-        group = Audience(visit.property_id, holds(segment.rule, scope))
+    segment_id = visit.query("segment") or None
+    group = audience_of(visit.connection, visit.property_id, segment_id, visit.now_ms)
     traits = queries.trait_names(visit.connection, visit.property_id)
     chosen = visit.query("trait")
     if chosen not in traits:
@@ -45,25 +41,19 @@ def audience(visit: Visit) -> Response:
         trait=trait,
         traits=traits,
         chosen=chosen,
-        segments=_choices(visit, segment),
-        segment=segment,
+        segments=_choices(visit, segment_id),
+        segment_id=segment_id,
         interests=report["rows"],
         half_life=half_life,
     )
 
 
-def _segment(visit: Visit, segment_id: str) -> store.Segment | None:
-    found = store.get(visit.connection, visit.property_id, segment_id) if segment_id else None
-    if segment_id and found is None:
-        raise missing("segment")
-    return found
-
-
-def _choices(visit: Visit, chosen: store.Segment | None) -> list[store.Segment]:
+def _choices(visit: Visit, segment_id: str | None) -> list[store.Segment]:
     """Return the first segments by name, and the one that is shown."""
     found = store.page(visit.connection, visit.property_id, "", _MOST_CHOICES)
-    if chosen is not None and all(each.id != chosen.id for each in found):
-        found.append(chosen)
+    if segment_id is not None and all(each.id != segment_id for each in found):
+        shown = store.get(visit.connection, visit.property_id, segment_id)
+        found += [] if shown is None else [shown]
     return sorted(found, key=lambda each: (each.name.casefold(), each.id))
 
 
