@@ -20,7 +20,6 @@ transaction, and says so. A COMMIT that failed has committed nothing.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -29,7 +28,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import JournalUnavailable
-from .engine import driver_connection, is_in_transaction
+from .engine import Driver, driver_connection
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -190,14 +189,13 @@ def _execute(connection: Connection, batch: _Batch) -> BaseException | None:
             return requests[0].error
         _commit(driver, batch)
     except BaseException:
-        if is_in_transaction(driver):
-            driver.execute("ROLLBACK")
+        driver.end()
         raise
     return None
 
 
-def _commit(driver: sqlite3.Connection, batch: _Batch) -> None:
-    """Commit. By the driver's own hand: SQLAlchemy closes a connection that is interrupted, and with it the answer."""
+def _commit(driver: Driver, batch: _Batch) -> None:
+    """Commit, and know whether it has happened whatever comes in between."""
     try:
         driver.execute("COMMIT")
         batch.committed = True
@@ -216,7 +214,7 @@ def _attempt(connection: Connection, request: _Request[Any]) -> None:
         request.error = error
 
 
-def _attempt_apart(connection: Connection, driver: sqlite3.Connection, request: _Request[Any]) -> None:
+def _attempt_apart(connection: Connection, driver: Driver, request: _Request[Any]) -> None:
     connection.exec_driver_sql("SAVEPOINT work")
     _attempt(connection, request)
     if driver.in_transaction:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import NullPool
 
@@ -51,16 +51,56 @@ def engine_for(path: Path) -> Engine:
     Return the engine of a file: its every connection is new, in autocommit, and shows no values in errors.
 
     Made once. Making one takes the lock of Python's logging, which an interrupt at the wrong instruction leaves
-    locked for ever; and connections are opened anew after each interrupt.
+    locked for ever; and connections are opened anew after a fork, a recovery and an I/O error.
     """
-    return create_engine(
+    engine = create_engine(
         f"sqlite+pysqlite:///{path}",
         hide_parameters=True,
         logging_name=LOGGING_NAME,
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S, "cached_statements": 256},
+        connect_args={
+            "check_same_thread": False,
+            "timeout": BUSY_TIMEOUT_S,
+            "cached_statements": 256,
+            "factory": Driver,
+        },
     )
+    event.listen(engine, "handle_error", _keep_open)
+    return engine
+
+
+class Driver(sqlite3.Connection):
+    """
+    A connection that can end what an interrupt (Ctrl-C) left half-done.
+
+    A statement that has not come to its end keeps SQLite's locks, its connection closed or not, for as long as
+    its cursor lives; and the traceback of the interrupt holds the cursor.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._cursors: list[sqlite3.Cursor] = []
+
+    def cursor(self, *arguments: Any) -> Any:
+        """As in the driver."""
+        made = super().cursor(*arguments)
+        self._cursors.append(made)
+        return made
+
+    def end(self) -> None:
+        """End all statements since the last time, and roll the transaction back if one is open."""
+        while self._cursors:
+            self._cursors[-1].close()
+            self._cursors.pop()
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+
+
+def _keep_open(context: ExceptionContext) -> None:
+    """Have SQLAlchemy close the cursor alone that an interrupt met, and not its connection: see `Driver`."""
+    if not isinstance(context.original_exception, Exception):
+        context.is_disconnect = False
 
 
 if hasattr(os, "register_at_fork"):  # another thread may just have been in one
@@ -99,24 +139,16 @@ def rows(connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> li
 
 def scalar(connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Any:
     """Return the first column of the first row, or None."""
-    row = connection.exec_driver_sql(sql, tuple(parameters)).fetchone()
+    row = connection.exec_driver_sql(sql, tuple(parameters)).first()
     return None if row is None else row[0]
 
 
-def driver_connection(connection: Connection) -> sqlite3.Connection:
-    """Return the sqlite3 connection beneath, for what only it can tell."""
+def driver_connection(connection: Connection) -> Driver:
+    """Return the driver's connection beneath, for what only it can tell and do."""
     found = connection.connection.driver_connection
-    if not isinstance(found, sqlite3.Connection):
-        raise AssertionError("unreachable: the journal runs on sqlite3")
+    if not isinstance(found, Driver):
+        raise AssertionError("unreachable: the journal runs on its own kind of connection")
     return found
-
-
-def is_in_transaction(driver: sqlite3.Connection) -> bool:
-    """Say whether a transaction is open; none is on a connection that was closed at an interrupt."""
-    try:
-        return driver.in_transaction
-    except sqlite3.ProgrammingError:
-        return False
 
 
 @contextmanager

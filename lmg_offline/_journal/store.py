@@ -49,7 +49,6 @@ from .engine import (
     DATABASE_ERRORS,
     driver_connection,
     engine_for,
-    is_in_transaction,
     is_io_error,
     journal_error,
     mapped,
@@ -216,7 +215,12 @@ class Store:
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with mapped(self.path), self._reader_lock:
-            return rows(self._reading(), sql, parameters)
+            connection = self._reading()
+            try:
+                return rows(connection, sql, parameters)
+            except BaseException:
+                driver_connection(connection).end()
+                raise
 
     def read_with(self, work: Callable[[Connection], T]) -> T:
         """Run several queries that see one state of the journal; once more when it was damaged."""
@@ -229,9 +233,8 @@ class Store:
             try:
                 connection.exec_driver_sql("BEGIN")
                 return work(connection)
-            finally:  # by the driver's own hand: an interrupt may come at any line, and closes SQLAlchemy's
-                if is_in_transaction(driver):
-                    driver.execute("COMMIT")
+            finally:
+                driver.end()
 
     def version(self) -> int:
         """Return a number that changes when any connection has written, this process's writer included."""
@@ -570,13 +573,13 @@ class Store:
 
     def _reading(self) -> Connection:
         """
-        Return the reading connection, opened anew after a fork, an interrupt or a recovery.
+        Return the reading connection, opened anew after a fork or a recovery, with nothing begun on it.
 
         Called with _reader_lock held. It is opened under the file lock: the
         file and the log that SQLite opens by their names must belong together.
         """
         self._check_open()
-        if self._reader is None or self._reader.invalidated or _file_at(self._name) != self._reader_file:
+        if self._reader is None or _file_at(self._name) != self._reader_file:
             with self._use:
                 self._take_lock()
                 try:
@@ -586,18 +589,19 @@ class Store:
                     scalar(self._reader, "SELECT 1 FROM device")
                 finally:
                     self._lock.release()
+        driver_connection(self._reader).end()  # an interrupt may have come just when that was to be done
         return self._reader
 
     def _writing(self) -> Connection:
         """
-        Return the writing connection, opened anew after a fork or an interrupt.
+        Return the writing connection, opened anew after a fork, with nothing begun on it.
 
-        Called with _use and the file lock held. SQLAlchemy closes a connection
-        that is interrupted (Ctrl-C) in the middle of a statement.
+        Called with _use and the file lock held.
         """
         self._check_open()
-        if self._writer is None or self._writer.invalidated:
+        if self._writer is None:
             return self._open_writer()
+        driver_connection(self._writer).end()  # an interrupt may have come just when that was to be done
         return self._writer
 
     def _check_open(self) -> None:
@@ -612,6 +616,10 @@ class Store:
                 if self._in_doubt:
                     self._write_over()
                 work(self._writing())
+            except BaseException:
+                if self._writer is not None:
+                    driver_connection(self._writer).end()
+                raise
             finally:
                 self._lock.release()
 

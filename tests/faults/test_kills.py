@@ -7,7 +7,7 @@ from pathlib import Path
 from lmg_offline import Client
 from tools.faults import kills
 from tools.faults.nursery import Nursery
-from tools.faults.oracle import Evidence, Person, Report
+from tools.faults.oracle import Evidence, Person, Report, judge
 from tools.faults.promises import Noted, disorder, promised
 from tools.faults.stage import STAGES
 
@@ -68,3 +68,16 @@ def test_receipts_that_run_backwards_within_one_process_are_found() -> None:
     calls = [Noted(n, "track", {}, None, False, receipt) for n, receipt in enumerate(("1.2.b", "1.1.a"))]
 
     assert 1 == disorder("row", [calls]).out_of_order
+
+
+def test_what_an_interrupted_call_wrote_when_nobody_was_there_is_known_by_its_kind() -> None:
+    """In a session in which nobody says who they are, also one that the journal keeps no row of: once a call."""
+    row = {"session_id": "s", "user_id": None, "status": "applied", "code": None}
+    log = [{**row, "id": "a", "seq": 1, "kind": "track"}, {**row, "id": "b", "seq": 2, "kind": "track"}]
+    noted = [Noted(1, "track", {"n": 1}, None, False), Noted(2, "update", {}, None, False)]
+    oracle = promised(noted, Evidence(log, {}), {})
+
+    assert ["a"] == [call.entry_id for call in oracle.calls]
+    assert Report("", mistaken=1, details=("mistaken: track b, which no call made",)) == judge(
+        "", oracle, Evidence(log, {})
+    )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
 from lmg_offline._core.ages import Now, age
-from lmg_offline._journal.engine import driver_connection, rows
+from lmg_offline._journal.engine import Driver, driver_connection, rows
 from lmg_offline._journal.merging import merge
 from lmg_offline._journal.records import EntryRow, digest_of
 from lmg_offline._journal.tables import LANE_SHIFT, SEQ_MASK, metadata
@@ -104,7 +104,12 @@ def stories(draw: st.DrawFn) -> Story:
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("sqlite+pysqlite://", poolclass=StaticPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        poolclass=StaticPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"factory": Driver},
+    )
     with engine.connect() as opened:
         metadata.create_all(opened)
         yield opened

@@ -263,8 +263,9 @@ def _judge_log(oracle: Oracle, log: Sequence[LogRow], moved: frozenset[str]) -> 
     for name in ("lost", "twice", "out_of_order", "mistaken"):
         for entry_id in getattr(findings, name):
             report = report.found(name, f"{calls[entry_id].kind if entry_id in calls else 'entry'} {entry_id}")
+    kinds = {str(line["id"]): line["kind"] for line in log}
     for entry_id in findings.unpromised:
-        report = report.found("mistaken", f"entry {entry_id}, which no call made")
+        report = report.found("mistaken", f"{kinds[entry_id]} {entry_id}, which no call made")
     for line in rows:
         if line["status"] != "applied":
             report = report.found("lost", f"{line['kind']} {line['id']}, refused with {line['code']}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -148,16 +148,19 @@ def promised(noted: Iterable[Noted], evidence: Evidence, sessions: Mapping[str, 
     Args:
         sessions: The lane of each session, from the journal.
     """
-    noted = list(noted)
+    noted, sessions = list(noted), dict(sessions)
     known = {call.receipt.split(".", 2)[2] for call in noted if call.receipt is not None}
     unsure = [call for call in noted if call.receipt is None]
     done = [call for call in noted if call.receipt is not None]
+    claimed = {row["session_id"] for row in evidence.log or () if row["kind"] == "identify"}
     for row in evidence.log or ():
-        if str(row["id"]) in known or str(row["session_id"]) not in sessions:
+        if str(row["id"]) in known:
             continue
-        call = next((each for each in unsure if _is(each, row, evidence)), None)
+        call = next((each for each in unsure if _is(each, row, evidence, claimed)), None)
         if call is not None:
             unsure.remove(call)
+            # A session in which no call returned, and that ended long ago: the journal keeps no row of it.
+            sessions.setdefault(str(row["session_id"]), -len(sessions) - 1)
             done.append(replace(call, receipt=f"{sessions[str(row['session_id'])]}.{row['seq']}.{row['id']}"))
     done.sort(key=lambda call: place_of(str(call.receipt)))
     names = {lane: session for session, lane in sessions.items()}
@@ -175,10 +178,18 @@ def promised(noted: Iterable[Noted], evidence: Evidence, sessions: Mapping[str, 
     return oracle
 
 
-def _is(call: Noted, row: Mapping[str, object], evidence: Evidence) -> bool:
-    """Whether a row of the log, that no call that returned made, is what became of this call."""
+def _is(call: Noted, row: Mapping[str, object], evidence: Evidence, claimed: Container[object]) -> bool:
+    """
+    Whether a row of the log, that no call that returned made, is what became of this call.
+
+    Args:
+        claimed: The sessions in which somebody said who they are. What was written in another one stands under
+            nobody, and shows its number nowhere.
+    """
     if call.kind != row["kind"]:
         return False
+    if row["session_id"] not in claimed:
+        return True
     if call.kind == "identify":
         return call.person == row["user_id"]
     if call.kind == "track":

@@ -21,7 +21,7 @@ from lmg_offline.errors import LMGError
 from lmg_offline.verification import sign_user_id
 
 from .exits_lives import ENDS_WITHIN_S, HUNG, Life, fail
-from .visits import Notebook, app_form, identify, track, update
+from .visits import Notebook, app_form, identify, step, track, update
 
 CALLS = 12
 INTERRUPTS = 150
@@ -271,7 +271,7 @@ def interrupted_often(life: Life) -> None:
         try:
             signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0001, 0.003))
             for _ in range(10):  # an interrupt that meets a finalizer is lost, and another one must follow
-                client.status() if rng.random() < 0.2 else track(client, notebook)
+                _call_something(life, client, notebook)
         except KeyboardInterrupt:
             caught += 1
         except LMGError as error:
@@ -279,6 +279,16 @@ def interrupted_often(life: Life) -> None:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     life.settle(client)
+
+
+def _call_something(life: Life, client: Client, notebook: Notebook) -> None:
+    choice = life.rng.random()
+    if choice < 0.2:
+        client.status()
+    elif choice < 0.7:
+        track(client, notebook)
+    else:
+        step(client, notebook, life.site["verification_key"], life.rng)
 
 
 def out_of_memory(life: Life) -> None:
