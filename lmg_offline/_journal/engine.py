@@ -7,8 +7,9 @@ import logging
 import os
 import shutil
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,21 +81,29 @@ class Driver(sqlite3.Connection):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._cursors: list[sqlite3.Cursor] = []
+        self._cursors: list[weakref.ref[sqlite3.Cursor]] = []
 
     def cursor(self, *arguments: Any) -> Any:
         """As in the driver."""
         made = super().cursor(*arguments)
-        self._cursors.append(made)
+        self._cursors.append(weakref.ref(made))
         return made
 
     def end(self) -> None:
         """End all statements since the last time, and roll the transaction back if one is open."""
         while self._cursors:
-            self._cursors[-1].close()
+            cursor = self._cursors[-1]()
+            if cursor is not None:
+                cursor.close()
             self._cursors.pop()
         if self.in_transaction:
             self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """As in the driver, and let go of the file at once."""
+        with suppress(sqlite3.Error):  # closed before, or damaged
+            self.end()
+        super().close()
 
 
 def _keep_open(context: ExceptionContext) -> None:
