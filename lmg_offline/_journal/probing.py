@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .tables import metadata
+
+# How many columns a table had in the versions of the journal, where that has changed: they were added at the end.
+WIDTHS = {"device": (6, 10, 13), "lanes": (18, 22, 23), "lmg_sessions": (6, 7), "ledger": (6, 7), "boots": (2, 3)}
 # Looks at ranges of one table. A page that can't be read costs two for each of its rows.
 MOST_LOOKS = 4_000
 Row = tuple[Any, ...]
@@ -31,23 +35,39 @@ class Probe:
         self.skipped = False
 
     def columns(self, table: str) -> list[str]:
-        """Return the names of a table's columns; empty for a table that is not there."""
+        """
+        Return the names of a table's columns; none for a table that is not there.
+
+        Those of a version of this package, always: where the file says others, its definition of the table is
+        damaged, and the place of a column says more than its name. A definition with fewer or more columns than any
+        version's says nothing of where values are.
+        """
+        known, there = metadata.tables[table].columns.keys(), self._there(table)
+        is_whole = there == known[: len(there)] or len(there) in WIDTHS.get(table, (len(known),))
+        return known[: len(there)] if is_whole else []
+
+    def _there(self, table: str) -> list[str]:
         try:
             return [str(row[1]) for row in self._connection.execute(f"PRAGMA table_info({table})")]
         except (sqlite3.Error, UnicodeDecodeError):
             return []
 
-    def rows(self, table: str, columns: str, key: str, low: int, high: int) -> Iterator[Row]:
+    def rows(self, table: str, columns: Sequence[str], low: int, high: int) -> Iterator[Row]:
         """
         Yield (key, *columns) of every row whose key is in the range and that can be read, in no order.
 
+        The key is SQLite's own. Where a table has a whole number for its primary key, it is that, whatever the
+        damaged definition says.
+
         Args:
-            key: An integer key of the table, or `rowid`.
+            columns: Some of those that `columns` returns.
 
             low: First key; the range is read fastest where keys are dense.
 
             high: Last key.
         """
+        names = dict(zip(self.columns(table), self._there(table), strict=False))
+        sql = ", ".join(f"{table}.{_quoted(names[name])}" for name in columns)
         ranges = deque([(low, high)])
         looks = 0
         while ranges:
@@ -56,13 +76,13 @@ class Probe:
             if looks > MOST_LOOKS:
                 self.skipped = True
                 return
-            forward = _Scan(self._connection, table, columns, key, first, last, "ASC")
+            forward = _Scan(self._connection, table, sql, first, last, "ASC")
             yield from forward
             if forward.is_whole:
                 continue
             self.skipped = True
             first = first if forward.key is None else forward.key + 1
-            backward = _Scan(self._connection, table, columns, key, first, last, "DESC")
+            backward = _Scan(self._connection, table, sql, first, last, "DESC")
             yield from backward
             last = last if backward.key is None else backward.key - 1
             if backward.is_whole or first >= last:
@@ -71,14 +91,18 @@ class Probe:
             ranges.extend(((first, middle), (middle + 1, last)))
 
 
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 class _Scan:
     """One scan in one direction; afterwards says whether it reached the end, and the last key it saw."""
 
     def __init__(
-        self, connection: sqlite3.Connection, table: str, columns: str, key: str, first: int, last: int, order: str
+        self, connection: sqlite3.Connection, table: str, columns: str, first: int, last: int, order: str
     ) -> None:
         self._connection = connection
-        self._sql = f"SELECT {key}, {columns} FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key} {order}"
+        self._sql = f"SELECT rowid, {columns} FROM {table} WHERE rowid BETWEEN ? AND ? ORDER BY rowid {order}"
         self._range = (first, last)
         self._rises = order == "ASC"
         self.key: int | None = None

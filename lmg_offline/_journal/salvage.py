@@ -23,8 +23,6 @@ _LARGEST = (1 << 63) - 1
 _ID = re.compile(r"[0-9A-Za-z_-]{8,128}")
 _STATES = frozenset(state.value for state in AudienceState)
 _REASONS = frozenset({"superseded", "discarded", "forgotten", "retried", "moved", "lost"})
-# Without these nobody knows whose a lane is, or whether it still goes on.
-_TELLING = frozenset({"session_id", "user_id", "state", "sealed_at"})
 Values = dict[str, Any]
 
 
@@ -55,7 +53,7 @@ class Salvage:
         self.is_short()
         found: dict[int, Values] = {}
         is_short = False
-        for lane_id, row in self._rows("lanes", "lane_id", 1, MOST_LANES):
+        for lane_id, row in self._rows("lanes", 1, MOST_LANES):
             lane = _lane(lane_id, row, self._is_old)
             if lane is None:
                 is_short = True
@@ -65,7 +63,7 @@ class Salvage:
 
     def single(self, table: str) -> Values | None:
         """Return the one row of `device` or `sync_state`; None where it can't be read."""
-        return next((row for _, row in self._rows(table, "id", 1, 1)), None)
+        return next((row for _, row in self._rows(table, 1, 1)), None)
 
     def entries(self, lanes: Iterable[int]) -> Iterator[Row]:
         """Yield the intact entries, as they are written today."""
@@ -82,7 +80,7 @@ class Salvage:
     def ledger(self) -> Iterator[Row]:
         """Yield the rows of the ledger that can be ones."""
         names = [column.name for column in ledger.columns]
-        for ledger_id, row in self._rows("ledger", "ledger_id", 1, _LARGEST):
+        for _, row in self._rows("ledger", 1, _LARGEST):
             first, last, moved_to = row.get("first_position", 0), row.get("last_position", 0), row.get("moved_to")
             if (
                 _is_key(first)
@@ -94,7 +92,7 @@ class Salvage:
                 and isinstance(row.get("at"), int)
                 and (moved_to is None or _is_key(moved_to))
             ):
-                yield tuple({**row, "ledger_id": ledger_id}.get(name) for name in names)
+                yield tuple(row.get(name) for name in names)
 
     def digested(self, table: str) -> Iterator[Values]:
         """Yield the intact rows of `lmg_sessions` or `boots`."""
@@ -109,7 +107,7 @@ class Salvage:
 
     def plain(self, table: str) -> Iterator[Values]:
         """Yield the rows of a table without digests."""
-        for _, row in self._rows(table, "rowid", 1, _LARGEST):
+        for _, row in self._rows(table, 1, _LARGEST):
             if all(
                 row.get(column.name) is not None and isinstance(row[column.name], column.type.python_type)
                 for column in metadata.tables[table].columns
@@ -123,7 +121,7 @@ class Salvage:
             self._probe.skipped = True
             return
         for low, high in _ranges(lanes):
-            for position, *values in self._probe.rows(table, ", ".join(names), "position", low, high):
+            for position, *values in self._probe.rows(table, names[1:], low, high):
                 row = self._intact(position, values)
                 if row is not None:
                     yield row
@@ -132,9 +130,9 @@ class Salvage:
 
     def _intact(self, position: int, values: list[Any]) -> Row | None:
         """Return the row if it is what was written; with today's digest where an older version wrote it."""
-        _, entry_id, kind, body, made_at, boot_id, since_boot_ms, digest, *more = values
+        entry_id, kind, body, made_at, boot_id, since_boot_ms, digest, *more = values
         made = (made_at, boot_id, since_boot_ms)
-        if not all(isinstance(text, str) for text in (entry_id, kind, body, boot_id)) or values[0] != position:
+        if not all(isinstance(text, str) for text in (entry_id, kind, body, boot_id)):
             return None
         today = digest_of(position, entry_id, kind, made, body)
         if self._is_old and digest == old_digest_of(position, entry_id, kind, made_at, body):
@@ -143,20 +141,19 @@ class Salvage:
             return None
         return (position, entry_id, kind, body, *made, digest, *more)
 
-    def _rows(self, table: str, key: str, low: int, high: int) -> Iterator[tuple[int, Values]]:
-        there = self._probe.columns(table)
-        names = [column.name for column in metadata.tables[table].columns if column.name in there]
+    def _rows(self, table: str, low: int, high: int) -> Iterator[tuple[int, Values]]:
+        names = self._probe.columns(table)
         if not names:
             self._probe.skipped = True
-        else:
-            for found, *values in self._probe.rows(table, ", ".join(f'"{name}"' for name in names), key, low, high):
-                yield found, dict(zip(names, values, strict=True))
+            return
+        primary = [column.name for column in metadata.tables[table].primary_key if column.type.python_type is int]
+        for found, *values in self._probe.rows(table, names, low, high):
+            row = dict(zip(names, values, strict=True))
+            yield found, {**row, primary[0]: found} if len(primary) == 1 else row
 
 
 def _lane(lane_id: int, row: Values, is_old: bool) -> Values | None:
     """Return a lane whose session and user are those that were written, what else is in it made sound."""
-    if not row.keys() >= _TELLING:  # the table's definition is damaged, and says other names
-        return None
     session_id, user_id = row["session_id"], row["user_id"]
     if not isinstance(session_id, str) or not _ID.fullmatch(session_id) or not isinstance(user_id, str | None):
         return None

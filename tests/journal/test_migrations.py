@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lmg_offline._journal import migrations
 from lmg_offline._journal.journal import Journal
+from lmg_offline._journal.probing import WIDTHS
+from lmg_offline._journal.tables import metadata
 from lmg_offline._support.clock import SystemClock
 from tests.fakes import MemoryLane, Rig
 
@@ -27,11 +30,11 @@ def restored(snapshot: Path, folder: Path) -> Path:
     return path
 
 
-def shape(path: Path) -> dict[str, object]:
+def shape(path: Path) -> dict[str, Any]:
     """Return the tables with their columns, the indexes, and the version."""
     with sqlite3.connect(path) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found: dict[str, object] = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in names}
+        found: dict[str, Any] = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in names}
         found["indexes"] = sorted(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
         found["version"] = connection.execute("PRAGMA user_version").fetchone()[0]
     connection.close()
@@ -51,6 +54,17 @@ def test_an_older_journal_becomes_what_a_new_one_is(snapshot: Path, tmp_path: Pa
     Journal.open(tmp_path / "new", SystemClock(), durable=True).close()
 
     assert shape(tmp_path / "new" / "journal.db") == shape(path)
+
+
+def test_what_reads_damaged_journals_knows_how_many_columns_each_version_has(tmp_path: Path) -> None:
+    """By their number it knows a definition whose names are damaged; a later version only adds some at the end."""
+    Journal.open(tmp_path / "new", SystemClock(), durable=True).close()
+    versions = [shape(restored(snapshot, tmp_path / snapshot.stem)) for snapshot in SNAPSHOTS]
+    versions.append(shape(tmp_path / "new" / "journal.db"))
+    for table in metadata.tables.values():
+        columns = [[row[1] for row in version[table.name]] for version in versions if table.name in version]
+        assert WIDTHS.get(table.name, (len(table.columns),)) == tuple(sorted({len(names) for names in columns}))
+        assert all(names == table.columns.keys()[: len(names)] for names in columns)
 
 
 def test_what_version_1_held_is_sent_by_this_one(tmp_path: Path) -> None:

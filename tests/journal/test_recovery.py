@@ -29,6 +29,7 @@ from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationErr
 from tests.fakes import ManualClock, Rig
 from tools.faults import damage
 
+SNAPSHOTS = Path(__file__).parent / "snapshots"
 BODY = json.dumps({"name": "seen", "properties": {"text": "x" * 300}})
 
 
@@ -141,13 +142,51 @@ def test_an_index_that_is_not_its_tables_hides_nothing(tmp_path: Path) -> None:
     rig.close()
 
 
-@pytest.mark.parametrize("column", ["session_id", "user_id", "state", "sealed_at", "digest", "acked_position"])
-def test_a_flipped_bit_in_the_name_of_a_column_loses_nobody(tmp_path: Path, column: str) -> None:
-    """The definition of the lanes' table is wrong, and what is in it is not: entries go to whom they belong."""
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("table", "old", "new"),
+    [
+        *(
+            ("lanes", column, column[:-1] + "~")
+            for column in ("session_id", "user_id", "state", "sealed_at", "acked_position", "identify_position")
+        ),
+        ("entries", "body", "bod~"),
+        ("entries", "position INTEGER", "position INTEGES"),
+        ("device", "secret", "secre~"),
+        ("ledger", "reason", "reaso~"),
+    ],
+)
+def test_a_flipped_bit_in_the_definition_of_a_table_loses_nobody(
+    tmp_path: Path, version: int, table: str, old: str, new: str
+) -> None:
+    """What the file says of its columns is wrong, and what is in them is not: entries go to whom they belong."""
+    if version == migrations.VERSION:
+        written(tmp_path / "sound", 3)
+    else:
+        (tmp_path / "sound").mkdir(mode=0o700)
+        with closing(sqlite3.connect(tmp_path / "sound" / "journal.db")) as connection:
+            connection.executescript((SNAPSHOTS / f"v{version}.sql").read_text("utf-8"))
+    shutil.copytree(tmp_path / "sound", tmp_path / "damaged")
+    wrong = f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new.replace('~', 'x')}') WHERE name = '{table}'"
+    on_disk(tmp_path / "damaged" / "journal.db", "PRAGMA writable_schema=ON", wrong)
+    arrived = {}
+    for name in ("sound", "damaged"):
+        rig = Rig(tmp_path / name)
+        rig.drain()
+        arrived[name] = {(entry_id, user_id) for _, _, entry_id, _, user_id in rig.platform.log}
+        assert (name == "damaged") is (rig.journal.store.recovery is not None)
+        rig.close()
+
+    assert arrived["sound"] == arrived["damaged"]
+
+
+@pytest.mark.parametrize(("old", "new"), [("user_id TEXT,", "user_id TEXTm"), ("lane_id INTEGER", "lane_id INTEGES")])
+def test_a_definition_that_makes_no_sense_is_replaced(tmp_path: Path, old: str, new: str) -> None:
+    """With a column too few, each value would be read under its neighbour's name; another can't be read at all."""
     folder = tmp_path / "j"
     receipts = written(folder, 3)
-    wrong = f"UPDATE sqlite_master SET sql = replace(sql, '{column}', '{column[:-1]}~') WHERE name = 'lanes'"
-    on_disk(folder / "journal.db", "PRAGMA writable_schema=ON", wrong.replace("~", "x"))
+    wrong = f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new}') WHERE name = 'lanes'"
+    on_disk(folder / "journal.db", "PRAGMA writable_schema=ON", wrong)
     rig = Rig(folder)
     rig.drain()
 
@@ -546,7 +585,7 @@ def test_an_older_journal_that_is_damaged_is_recovered_as_it_is(tmp_path: Path, 
     """Nothing is brought up to date before it is known to be sound."""
     folder = tmp_path / "j"
     folder.mkdir(mode=0o700)
-    snapshot = (Path(__file__).parent / "snapshots" / f"{version}.sql").read_text("utf-8")
+    snapshot = (SNAPSHOTS / f"{version}.sql").read_text("utf-8")
     with closing(sqlite3.connect(folder / "journal.db")) as connection:
         connection.executescript(snapshot)
     with closing(sqlite3.connect(folder / "journal.db")) as connection:
