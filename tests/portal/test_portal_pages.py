@@ -375,12 +375,12 @@ def test_charts_escape_what_they_show() -> None:
 
 
 def test_bars_and_columns_are_as_long_as_their_numbers() -> None:
-    """The greatest fills the width; nothing is no bar."""
+    """Lying, of the whole width; standing, of the greatest; nothing is no bar."""
     lying = str(bars("t", [("a", 0.2, ""), ("b", 0.4, ""), ("c", 0, "")]))
     standing = str(columns("t", [(date(2026, 3, day), count) for day, count in ((1, 3), (2, 6), (3, 0))]))
     widths = re.findall(r'class="bar" x="0" y="\d+" width="([\d.]+)%"', lying)
     heights = re.findall(r'height="([\d.]+)" rx="2"', standing)
 
-    assert ["50.00", "100.00", "0.00"] == widths
+    assert ["20.00", "40.00", "0.00"] == widths
     assert ["70.0", "140.0", "0.0"] == heights
     assert 'height="0.0"' in str(columns("t", [(date(2026, 3, 1), 0)]))

@@ -21,7 +21,7 @@ _AXIS_PX = 22
 
 def bars(title: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
     """
-    Return lying bars, one below the other.
+    Return lying bars, one below the other; the whole width is everybody.
 
     Args:
         title: What is shown, for who can't see it.
@@ -29,7 +29,6 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
         rows: Of each bar the label, the share from 0 to 1, and the figure in words.
     """
     parts = []
-    most = max([share for _, share, _ in rows], default=0) or 1
     for place, (label, share, figure) in enumerate(rows):
         top = place * _ROW_PX
         parts.append(
@@ -44,7 +43,7 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
                 figure=figure,
                 text=top + 14,
                 bar=top + 22,
-                width=f"{100 * share / most:.2f}",
+                width=f"{100 * share:.2f}",
             )
         )
     return _svg("bars", title, max(len(rows), 1) * _ROW_PX - 8, Markup("").join(parts))
