@@ -3,9 +3,11 @@
 Everything a developer runs, on a fresh machine, with the standard library alone.
 
     python3 tools/dev.py demo [...]    the main job, shown; more words go to lmg-offline demo
-    python3 tools/dev.py test [...]    linters, types, import rules, tests, coverage; with more
-                                       words: pytest alone, and the words go to it
+    python3 tools/dev.py test [...]    linters, types, import rules, tests; with more words: pytest
+                                       alone, and the words go to it
     python3 tools/dev.py lint          the first three of these
+    python3 tools/dev.py coverage      all tests, and that they come to nine lines and branches of ten; twice
+                                       the processor time of `test`
     python3 tools/dev.py faults [...]  the rows of the fault matrix, each once; more words:
                                        --minutes N --seed S --row NAME --count N --full --dialect D --json
     python3 tools/dev.py soak [...]    three writers and a bad network: nothing lost, all flat; more
@@ -66,7 +68,7 @@ MODULES = {
     "fleet": "tools.fleet",
     "portal-shots": "tools.portal",
 }
-VERBS = ("demo", "test", "lint", *MODULES, "wheel")
+VERBS = ("demo", "test", "lint", "coverage", *MODULES, "wheel")
 # Verbs with an environment apart: schemathesis would be loaded into every run of
 # pytest, and the peers' own dependencies must not be able to change ours.
 APART = {"fuzz": ("platform,fuzz", "-fuzz"), "bench": ("bench", "-bench")}
@@ -160,18 +162,27 @@ def test(python: Path, words: list[str]) -> int:
     if words:
         return run("pytest", [str(python), "-m", "pytest", *words])
     started = time.monotonic()
-    failed = lint(python)
-    for old in ROOT.glob(".coverage*"):
-        old.unlink()
-    coverage = [str(python), "-m", "coverage"]
-    # A file's tests stay together: many share a server, or a database.
-    spread = ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist", "loadfile"]
-    failed = max(failed, run("pytest", [*coverage, "run", "-m", "pytest", "-q", *spread]))
-    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
-    failed = max(failed, run("coverage", [*coverage, "report"]))
+    failed = max(lint(python), run("pytest", [str(python), "-m", *pytest()]))
     verdict = "something does not hold" if failed else "all of it holds"
     print(f"[test] {verdict}; {time.monotonic() - started:.1f} s", flush=True)
     return failed
+
+
+def coverage(python: Path) -> int:
+    """Run all tests, and say what they never come to."""
+    browser()
+    for old in ROOT.glob(".coverage*"):
+        old.unlink()
+    tool = [str(python), "-m", "coverage"]
+    failed = run("pytest", [*tool, "run", "-m", *pytest()])
+    subprocess.run([*tool, "combine", "--quiet"], cwd=ROOT, check=False)
+    return max(failed, run("coverage", [*tool, "report"]))
+
+
+def pytest() -> list[str]:
+    """Return the words that run all tests. A file's stay together: many share a server, or a database."""
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    return ["pytest", "-q", "-n", str(workers), "--dist", "loadfile", "--durations", "20"]
 
 
 def browser() -> None:
@@ -214,6 +225,8 @@ def main(words: list[str]) -> int:
         return subprocess.run([str(binary), "-m", "lmg_offline.cli.main", "demo", *rest], check=False).returncode
     if verb == "lint":
         return lint(binary)
+    if verb == "coverage":
+        return coverage(binary)
     if verb in MODULES:
         if verb == "portal-shots":
             browser()
