@@ -1,4 +1,4 @@
-"""Ctrl-C at any instruction of a call: the next one goes on as if nothing was, while the first one's traceback lives."""
+"""Ctrl-C at any instruction of a call: the next goes on as if nothing was, while the first one's traceback lives."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_after_an_interrupt_anywhere_the_next_call_returns_at_once(name: str, tm
     with Client("key", endpoint="http://127.0.0.1:9", data_dir=tmp_path / "journal", sync=False) as client:
         client.user.identify("person-0")
         number, interrupts = 1, 0
-        while (caught := _interrupted(lambda: CALLS[name](client, number), number)) is not ENDED:
+        while (caught := _interrupted(CALLS[name], client, number)) is not ENDED:
             accepted = client.audit().accepted
-            assert _returns_at_once(lambda: client.activity.track("after", {"n": number})), _place(caught)
+            assert _returns_at_once(CALLS["track"], client, number), _place(caught)
             assert client.audit().accepted == accepted + 1
             assert client.audit().adds_up
             number, interrupts = number + STRIDE, interrupts + 1
@@ -48,7 +48,7 @@ def test_after_an_interrupt_anywhere_the_next_call_returns_at_once(name: str, tm
         assert 30 < interrupts
 
 
-def _interrupted(call: Callable[[], object], number: int) -> BaseException | None:
+def _interrupted(call: Callable[[Client, int], object], client: Client, number: int) -> BaseException | None:
     """
     Call, and interrupt at the place of this number.
 
@@ -68,7 +68,7 @@ def _interrupted(call: Callable[[], object], number: int) -> BaseException | Non
     before = sys.getprofile()
     sys.setprofile(profile)
     try:
-        call()
+        call(client, number)
     except KeyboardInterrupt as interrupt:
         return interrupt
     finally:
@@ -76,9 +76,14 @@ def _interrupted(call: Callable[[], object], number: int) -> BaseException | Non
     return ENDED if left > 0 else None
 
 
-def _returns_at_once(call: Callable[[], object]) -> bool:
+def _returns_at_once(call: Callable[[Client, int], object], client: Client, number: int) -> bool:
     done = threading.Event()
-    threading.Thread(target=lambda: (call(), done.set()), daemon=True).start()
+
+    def run() -> None:
+        call(client, number)
+        done.set()
+
+    threading.Thread(target=run, daemon=True).start()
     return done.wait(AT_ONCE_S)
 
 
