@@ -44,16 +44,21 @@ class ReplayDialect:
         ]
         self._exchange(nobodys, if_not_spoken=LMG)
 
-    def send(self, batches: list[LaneBatch]) -> None:
+    def send(self, batches: list[LaneBatch]) -> bool:
         """
         Send one replay and settle what comes back; an endpoint that suddenly does not know it is asked anew.
 
         The first one of a boot is without entries: its reply puts the boot on the platform's
         time line, by which entries of earlier boots are dated better than by any wall clock.
+
+        Returns:
+            Whether the entries were in it.
         """
-        if self._parts.now().server_ms is None:
+        is_first = self._parts.now().server_ms is None
+        if is_first:
             batches = [replace(batch, entries=()) for batch in batches]
         self._exchange(batches, if_not_spoken=None)
+        return not is_first
 
     def _exchange(self, batches: list[LaneBatch], if_not_spoken: str | None) -> None:
         parts = self._parts

@@ -8,7 +8,9 @@ it is asked again when the endpoint is another one, or answers otherwise.
 from __future__ import annotations
 
 import hashlib
+import math
 import random
+import time
 from collections.abc import Callable
 
 from .. import __version__
@@ -29,10 +31,17 @@ from .replay import ReplayDialect
 from .tokens import TokenProvider, Tokens
 
 KEEP_ALIVE_LOOK_S = 60.0
+NEVER_S = -math.inf
 
 
 class Runner:
-    """Does the sync's steps. `step` is called by one thread; the rest from any."""
+    """
+    Does the sync's steps. `step` is called by one thread; the rest from any.
+
+    Attributes:
+        sent_all_at_s: When a request last went with everything there was to send, in `time.monotonic` seconds;
+            before all time while there is more, and in the LMG dialect, where each write is a request.
+    """
 
     def __init__(
         self,
@@ -62,6 +71,7 @@ class Runner:
         self._replay = ReplayDialect(parts)
         self._lmg = LmgDialect(parts, lmg or LmgSettings(), device, app_id=app_id, version=__version__)
         self._looked_s = -KEEP_ALIVE_LOOK_S
+        self.sent_all_at_s = NEVER_S
         self.hurry = self._progress.hurry
         self.was_sent = self._progress.was_sent
         self.wait_for_attempt = self._progress.wait_for_attempt
@@ -102,8 +112,14 @@ class Runner:
         elif is_lmg:
             self._lmg.send(batches[0])
         else:
-            self._replay.send(batches)
+            is_all = self._replay.send(batches) and self._has_room(batches)
+            self.sent_all_at_s = time.monotonic() if is_all else NEVER_S
         return 0.0
+
+    def _has_room(self, batches: list[LaneBatch]) -> bool:
+        """Say whether more would have gone with these, had there been more."""
+        entries = [entry for batch in batches for entry in batch.entries]
+        return len(entries) < self._progress.state.limit and sum(len(each.body) for each in entries) < MAX_BYTES // 2
 
     def _may_send(self, batches: list[LaneBatch], is_lmg: bool) -> bool:
         """

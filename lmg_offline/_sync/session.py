@@ -70,7 +70,7 @@ class Session:
         """Journal one entry under the current session."""
         self._open_check()
         written = self._journal.append(kind, body)
-        self._wake()
+        self._wake(is_urgent=False)
         return Receipt(self, written.text)
 
     def identify(self, user_id: str, token: str | None, profile: Mapping[str, object] | None) -> Identified:
@@ -91,7 +91,7 @@ class Session:
         """Journal a bookmark, visible here at once."""
         self._open_check()
         written = self._journal.bookmark(offer_id, business_id, location_ids, saved)
-        self._wake()
+        self._wake(is_urgent=False)
         return Receipt(self, written.text)
 
     def mark(self) -> SessionMark:
@@ -242,6 +242,6 @@ class Session:
                 with self._lock:
                     self._pending.discard(future)
 
-    def _wake(self) -> None:
+    def _wake(self, *, is_urgent: bool = True) -> None:
         if self._thread is not None:
-            self._thread.wake()
+            self._thread.wake(is_urgent=is_urgent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from .._journal.store import Store
@@ -13,6 +14,9 @@ from .lease import Lease
 from .runner import Runner
 
 POLL_S = 1.0
+# Between two requests of a device that writes on and on. At once, each would carry the few entries of the last
+# exchange: a request costs both sides a hundred times as much as an entry in it.
+LINGER_S = 0.05
 
 
 class SyncThread:
@@ -46,9 +50,10 @@ class SyncThread:
 
     def renew(self) -> None:
         """In a forked child: the parent's thread is not there, and may have held the lock."""
-        # The bell's lock guards _woken, _closing and _thread. Neither journal nor network is touched while it is held.
+        # The bell's lock guards _woken, _is_urgent, _lingers, _closing and _thread. Neither journal nor network is
+        # touched while it is held.
         self._bell = Bell()
-        self._woken = False
+        self._woken = self._is_urgent = self._lingers = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -73,12 +78,20 @@ class SyncThread:
                 self._thread = None
                 self.error = "RuntimeError: the sync thread can't be started; the next call tries again"
 
-    def wake(self) -> None:
-        """Say that something was written or asked for. Cheap; safe from any thread."""
+    def wake(self, *, is_urgent: bool = True) -> None:
+        """
+        Say that something was written or asked for. Cheap; safe from any thread.
+
+        Args:
+            is_urgent: False for what can go with the next request, `LINGER_S` after the last one. Where none was
+                sent just now, all goes at once.
+        """
         self.start()
         with self._bell.lock:
             self._woken = True
-            self._bell.ring()
+            self._is_urgent = self._is_urgent or is_urgent
+            if self._is_urgent or not self._lingers:
+                self._bell.ring()
 
     def close(self, timeout_s: float) -> bool:
         """Ask the thread to end and wait for it; say whether it did. Safe to call twice."""
@@ -107,9 +120,10 @@ class SyncThread:
     def _loop(self) -> None:
         seen = -1
         while True:
+            self._linger()
             with self._bell.lock:
                 # Cleared before the journal is read: a wake during the read is seen below, not lost.
-                self._woken = False
+                self._woken = self._is_urgent = False
                 if self._closing or not self.is_current:  # another process than its own, or another took its place
                     break
             try:
@@ -124,6 +138,19 @@ class SyncThread:
                     gate = self._bell.gate()
             if gate is not None:
                 self._bell.wait(gate, min(wait_s, POLL_S))
+
+    def _linger(self) -> None:
+        """Let writes gather for the next request, unless somebody waits for it or there is a backlog to send."""
+        left_s = self._runner.sent_all_at_s + LINGER_S - time.monotonic()
+        gate = None
+        with self._bell.lock:
+            self._lingers = left_s > 0 and not (self._is_urgent or self._closing)
+            if self._lingers:
+                gate = self._bell.gate()
+        if gate is not None:
+            self._bell.wait(gate, left_s)
+            with self._bell.lock:
+                self._lingers = False
 
     def _failed(self, error: BaseException) -> None:
         if self._closing:

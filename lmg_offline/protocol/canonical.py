@@ -84,6 +84,10 @@ def fields_of(value: object, where: str) -> dict[str, object]:
             can hold, or a mapping that can't be read.
     """
     try:
+        if type(value) is dict:  # plain, as nearly always: copied at once, before another thread can change it
+            given = value.copy()
+            if len(given) <= _MAX_FIELDS and {str}.issuperset(map(type, given)):
+                return given
         if is_a(value, dict):
             pairs = list(dict.items(value))
         elif isinstance(value, Mapping):

@@ -91,9 +91,12 @@ class Checked(fields.Field[Any]):
 
 def text(value: object, *, shortest: int = 1, longest: int) -> str:
     """Return the value as plain `str`, or raise `SchemaError` with the reason."""
-    if not canonical.is_a(value, str):
+    if type(value) is str:
+        plain = value
+    elif canonical.is_a(value, str):
+        plain = str.__str__(value)
+    else:
         raise SchemaError("Must be text.")
-    plain = str.__str__(value)
     if len(plain) < shortest:
         raise SchemaError("Must not be empty.")
     if len(plain) > longest:

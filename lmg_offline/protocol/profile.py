@@ -196,6 +196,8 @@ def _instant(value: datetime) -> str:
 
 
 def _app_trait(value: object) -> JSON:
+    if type(value) is str:  # most are
+        return fields.text(value, shortest=0, longest=canonical.MAX_BYTES)
     if canonical.is_a(value, datetime):
         return _instant(value)
     if canonical.is_a(value, date):

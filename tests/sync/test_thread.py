@@ -1,0 +1,93 @@
+"""When the sync thread sends: at once, or with what comes in the next moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lmg_offline._sync import thread
+from lmg_offline._sync.thread import SyncThread
+
+WAIT_S = 20.0
+
+
+class FakeRunner:
+    """Counts its steps; each says that it has sent all there is."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.sends_all = True
+        self.sent_all_at_s = float("-inf")
+
+    def step(self) -> float | None:
+        self.steps += 1
+        self.sent_all_at_s = time.monotonic() if self.sends_all else float("-inf")
+        return None
+
+
+class FakeLease:
+    """Always ours."""
+
+    held = True
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    return FakeRunner()
+
+
+@pytest.fixture
+def sync(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncThread]:
+    """A thread that lingers for longer than any test takes."""
+    monkeypatch.setattr(thread, "LINGER_S", 3600.0)
+    lease: Any = FakeLease()
+    made: Any = SyncThread(runner, lease, lease, lambda: None)  # type: ignore[arg-type]  # as much as it needs
+    yield made
+    assert made.close(WAIT_S)
+
+
+def wait_for(runner: FakeRunner, steps: int) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while runner.steps < steps and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def test_writes_after_a_request_gather_for_the_next_one(sync: SyncThread, runner: FakeRunner) -> None:
+    """The first goes at once; those that follow wait for each other, until somebody waits for them."""
+    sync.wake(is_urgent=False)
+    wait_for(runner, 1)
+    for _ in range(50):
+        sync.wake(is_urgent=False)
+    before = runner.steps
+    sync.wake()
+    wait_for(runner, 2)
+
+    assert (1, 2) == (before, runner.steps)
+
+
+def test_who_has_more_to_send_does_not_linger(sync: SyncThread, runner: FakeRunner) -> None:
+    """A backlog goes request after request."""
+    runner.sends_all = False
+    for steps in range(1, 20):
+        sync.wake(is_urgent=False)
+        wait_for(runner, steps)
+
+    assert 19 <= runner.steps
+
+
+def test_a_thread_that_lingers_ends_at_once_when_it_is_closed(sync: SyncThread, runner: FakeRunner) -> None:
+    """And a wake that came before it began to linger is not forgotten."""
+    sync.wake(is_urgent=False)
+    wait_for(runner, 1)
+    sync.wake(is_urgent=False)
+
+    assert sync.close(WAIT_S)
