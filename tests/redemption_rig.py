@@ -101,7 +101,7 @@ class StepThread:
     def start(self) -> None:
         """Nothing has died."""
 
-    def wake(self) -> None:
+    def wake(self, *, is_urgent: bool = True) -> None:
         for _ in range(100):
             if self._rig.runner.step() != 0:
                 return
