@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ class Asked:
 
 
 def ask_all(engine: Engine, now_ms: int) -> list[Asked]:
-    """Ask every question."""
+    """Ask every question; say each time as it is known."""
     found = []
     for name, ask in questions(now_ms):
         took, busy = [], []
@@ -53,6 +54,7 @@ def ask_all(engine: Engine, now_ms: int) -> list[Asked]:
             plans = tuple(_plan(connection, *statement) for statement in sent)
         statements = tuple(statement for statement, _ in sent)
         found.append(Asked(name, statistics.median(took), statistics.median(busy), answer, statements, plans))
+        print(f"{engine.dialect.name}: {name}: {found[-1].took_s:.3f} s", file=sys.stderr, flush=True)
     return found
 
 
