@@ -360,3 +360,15 @@ def test_a_reply_knows_its_parts() -> None:
     shown += repr(Answer(200, (), b"SECRET")) + repr(Raw(b"SECRET"))
 
     assert "SECRET" not in shown
+
+
+def test_who_connects_just_when_it_closes_is_closed_too(origin: Origin) -> None:
+    """A socket that nobody closes is an error of whatever test comes next."""
+    for _ in range(30):
+        with FaultProxy(origin.address) as proxy:
+            address = urlsplit(proxy.endpoint)
+            late = [socket.create_connection((str(address.hostname), int(address.port or 0))) for _ in range(3)]
+        for each in late:
+            each.close()
+
+    gc.collect()  # says which were left open: pytest makes it fail

@@ -20,6 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -55,6 +56,7 @@ UPSTREAM_TIMEOUT_S = 30.0
 CLOSE_WITHIN_S = 10.0
 _DRIP_EVERY_S = 0.02
 _SEND_BUFFER_BYTES = 64 * 1024
+_TURNS_TO_CONNECT = 4  # of the loop, from the accepting of a connection to its being given to us
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class FaultProxy:
         # All below belong to the loop's thread.
         self._server: asyncio.Server | None = None
         self._bound: socket.socket | None = None  # while refusing: keeps the port
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._late: list[tuple[Request, int]] = []
         self._count = 0
 
@@ -226,7 +228,7 @@ class FaultProxy:
     async def _listen(self) -> None:
         bound, self._bound = self._bound, None
         if bound is not None:
-            self._server = await asyncio.start_server(self._accepted, sock=bound, backlog=256)
+            self._server = await asyncio.start_server(self._connected, sock=bound, backlog=256)
 
     async def _refuse(self) -> None:
         await self._hang_up()
@@ -236,18 +238,29 @@ class FaultProxy:
     async def _hang_up(self) -> None:
         """Stop listening, and reset every connection."""
         if self._server is not None:
+            # Who was accepted just now comes to be ours first: a server that is closed in between forgets them.
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening)
+            for _ in range(_TURNS_TO_CONNECT):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        while self._connections:
+            connections = dict(self._connections)
+            for task in connections:
+                task.cancel()
+            await asyncio.gather(*connections, return_exceptions=True)
+            for task, writer in connections.items():
+                wire.reset(writer)  # a task that never began has not done it
+                self._connections.pop(task, None)
         await asyncio.sleep(0)  # one turn of the loop, in which aborted transports close their sockets
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("unreachable: a connection is served by a task")
-        self._connections.add(task)
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve_one(reader, writer))
+        self._connections[task] = writer
+        task.add_done_callback(lambda ended: self._connections.pop(ended, None))
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             writer.transport.set_write_buffer_limits(high=_SEND_BUFFER_BYTES)
             await self._talk(reader, writer)
@@ -259,8 +272,9 @@ class FaultProxy:
             self._failed(error)
             wire.reset(writer)
         finally:
-            self._connections.discard(task)
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()  # until then it is ours to reset
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve the exchanges of one connection, one after the other."""
@@ -314,7 +328,7 @@ class FaultProxy:
                         return None
                     return await wire.read_reply(reader, request.method)
                 finally:
-                    writer.close()
+                    writer.transport.abort()
         except (OSError, h11.ProtocolError):
             return None
 
