@@ -23,6 +23,7 @@ from ..errors import JournalCorrupt, JournalError, JournalFull, JournalLocked, J
 APPLICATION_ID = 0x4C4D476F  # "LMGo"
 BUSY_TIMEOUT_S = 5.0
 _SHARED_BYTES = 32 * 1024
+_MOST_CURSORS = 100  # that are remembered before those that are gone are left out
 # A damaged file can hold texts that are none, in its tables and in what SQLite says of them.
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError)
 
@@ -86,6 +87,8 @@ class Driver(sqlite3.Connection):
     def cursor(self, *arguments: Any) -> Any:
         """As in the driver."""
         made = super().cursor(*arguments)
+        if len(self._cursors) >= _MOST_CURSORS:
+            self._cursors = [known for known in self._cursors if known() is not None]
         self._cursors.append(weakref.ref(made))
         return made
 
