@@ -140,11 +140,15 @@ class SyncThread:
                 self._bell.wait(gate, min(wait_s, POLL_S))
 
     def _linger(self) -> None:
-        """Let writes gather for the next request, unless somebody waits for it or there is a backlog to send."""
+        """
+        Let writes gather for the next request, unless somebody waits for it or there is a backlog to send.
+
+        Where nothing was written since the last one there is nothing to wait with: what is left to do is to tidy up.
+        """
         left_s = self._runner.sent_all_at_s + LINGER_S - time.monotonic()
         gate = None
         with self._bell.lock:
-            self._lingers = left_s > 0 and not (self._is_urgent or self._closing)
+            self._lingers = self._woken and left_s > 0 and not (self._is_urgent or self._closing)
             if self._lingers:
                 gate = self._bell.gate()
         if gate is not None:

@@ -15,17 +15,18 @@ WAIT_S = 20.0
 
 
 class FakeRunner:
-    """Counts its steps; each says that it has sent all there is."""
+    """Counts its steps; each says that it has sent all there is, and the first few how long to wait."""
 
     def __init__(self) -> None:
         self.steps = 0
+        self.waits: list[float] = []
         self.sends_all = True
         self.sent_all_at_s = float("-inf")
 
     def step(self) -> float | None:
         self.steps += 1
         self.sent_all_at_s = time.monotonic() if self.sends_all else float("-inf")
-        return None
+        return self.waits.pop() if self.waits else None
 
 
 class FakeLease:
@@ -47,8 +48,9 @@ def runner() -> FakeRunner:
 
 @pytest.fixture
 def sync(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncThread]:
-    """A thread that lingers for longer than any test takes."""
+    """A thread that lingers, and sleeps, for longer than any test takes."""
     monkeypatch.setattr(thread, "LINGER_S", 3600.0)
+    monkeypatch.setattr(thread, "POLL_S", 3600.0)
     lease: Any = FakeLease()
     made: Any = SyncThread(runner, lease, lease, lambda: None)  # type: ignore[arg-type]  # as much as it needs
     yield made
@@ -72,6 +74,15 @@ def test_writes_after_a_request_gather_for_the_next_one(sync: SyncThread, runner
     wait_for(runner, 2)
 
     assert (1, 2) == (before, runner.steps)
+
+
+def test_nothing_to_send_is_nothing_to_linger_for(sync: SyncThread, runner: FakeRunner) -> None:
+    """After the last request comes the tidying up at once: what people wrote who left must go from the disk."""
+    runner.waits = [0.0]
+    sync.wake(is_urgent=False)
+    wait_for(runner, 2)
+
+    assert 2 == runner.steps
 
 
 def test_who_has_more_to_send_does_not_linger(sync: SyncThread, runner: FakeRunner) -> None:
