@@ -32,6 +32,7 @@ class Probe:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._names: dict[str, dict[str, str]] = {}
         self.skipped = False
 
     def columns(self, table: str) -> list[str]:
@@ -42,9 +43,15 @@ class Probe:
         damaged, and the place of a column says more than its name. A definition with fewer or more columns than any
         version's says nothing of where values are.
         """
-        known, there = metadata.tables[table].columns.keys(), self._there(table)
-        is_whole = there == known[: len(there)] or len(there) in WIDTHS.get(table, (len(known),))
-        return known[: len(there)] if is_whole else []
+        return list(self._named(table))
+
+    def _named(self, table: str) -> dict[str, str]:
+        """Return what the file calls each of a table's columns; looked up once."""
+        if table not in self._names:
+            known, there = metadata.tables[table].columns.keys(), self._there(table)
+            is_whole = there == known[: len(there)] or len(there) in WIDTHS.get(table, (len(known),))
+            self._names[table] = dict(zip(known, there, strict=False)) if is_whole else {}
+        return self._names[table]
 
     def _there(self, table: str) -> list[str]:
         try:
@@ -66,7 +73,7 @@ class Probe:
 
             high: Last key.
         """
-        names = dict(zip(self.columns(table), self._there(table), strict=False))
+        names = self._named(table)
         sql = ", ".join(f"{table}.{_quoted(names[name])}" for name in columns)
         ranges = deque([(low, high)])
         looks = 0

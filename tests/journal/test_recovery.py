@@ -27,9 +27,9 @@ from lmg_offline._support.clock import SystemClock
 from lmg_offline._sync.lease import Lease
 from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError
 from tests.fakes import ManualClock, Rig
+from tests.journal.test_migrations import SNAPSHOTS, restored
 from tools.faults import damage
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
 BODY = json.dumps({"name": "seen", "properties": {"text": "x" * 300}})
 
 
@@ -163,9 +163,7 @@ def test_a_flipped_bit_in_the_definition_of_a_table_loses_nobody(
     if version == migrations.VERSION:
         written(tmp_path / "sound", 3)
     else:
-        (tmp_path / "sound").mkdir(mode=0o700)
-        with closing(sqlite3.connect(tmp_path / "sound" / "journal.db")) as connection:
-            connection.executescript((SNAPSHOTS / f"v{version}.sql").read_text("utf-8"))
+        restored(SNAPSHOTS[version - 1], tmp_path / "sound")
     shutil.copytree(tmp_path / "sound", tmp_path / "damaged")
     wrong = f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new.replace('~', 'x')}') WHERE name = '{table}'"
     on_disk(tmp_path / "damaged" / "journal.db", "PRAGMA writable_schema=ON", wrong)
@@ -580,14 +578,11 @@ def test_texts_that_are_none_are_damage_and_are_shown_to_nobody(tmp_path: Path) 
     journal.close()
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_an_older_journal_that_is_damaged_is_recovered_as_it_is(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("snapshot", SNAPSHOTS, ids=lambda path: path.stem)
+def test_an_older_journal_that_is_damaged_is_recovered_as_it_is(tmp_path: Path, snapshot: Path) -> None:
     """Nothing is brought up to date before it is known to be sound."""
     folder = tmp_path / "j"
-    folder.mkdir(mode=0o700)
-    snapshot = (SNAPSHOTS / f"{version}.sql").read_text("utf-8")
-    with closing(sqlite3.connect(folder / "journal.db")) as connection:
-        connection.executescript(snapshot)
+    restored(snapshot, folder)
     with closing(sqlite3.connect(folder / "journal.db")) as connection:
         expected = connection.execute("SELECT id FROM entries ORDER BY position").fetchall()
         user = connection.execute("SELECT user_id FROM lanes WHERE sealed_at IS NULL").fetchone()[0]
