@@ -71,14 +71,17 @@ def table(found: dict[str, list[Asked]], title: str) -> str:
 
 
 def document(found: dict[str, list[Asked]], title: str) -> str:
-    """Return table and plans as Markdown."""
+    """Return table and plans as Markdown; a plan that was there before is named and not repeated."""
     parts = ["# A million people: times and query plans", "",
              "Made by `python3 tools/dev.py million --plans docs/million.md`. Medians of three, in seconds.", "",
              "```", table(found, title), "```"]  # fmt: skip
     for kind, asked in found.items():
         parts += ["", f"## Plans on {kind}"]
+        seen: dict[tuple[str, ...], str] = {}
         for each in asked:
-            parts += ["", f"### {each.name}", "", "```", *(plan for plan in each.plans), "```"]
+            first = seen.setdefault(each.plans, each.name)
+            plans = ["```", *each.plans, "```"] if first == each.name else [f"As of `{first}`."]
+            parts += ["", f"### {each.name}", "", *plans]
     return "\n".join(parts) + "\n"
 
 

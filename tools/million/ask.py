@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event
 from .questions import questions
 
 TIMES = 3
+WIDEST_LINE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,17 @@ def _noting(sent: list[tuple[str, Any]]) -> Any:
 
 def _plan(connection: Connection, statement: str, parameters: Any) -> str:
     is_sqlite = connection.dialect.name == "sqlite"
-    rows = connection.exec_driver_sql(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + statement, parameters)
+    explain = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN (COSTS OFF) "
+    rows = connection.exec_driver_sql(explain + statement, parameters)
     if not is_sqlite:
-        return "\n".join(row[0] for row in rows)
+        return "\n".join(_shortened(row[0]) for row in rows)
     depths = {0: -1}
     lines = []
     for number, above, _, words in rows:
         depths[number] = depths[above] + 1
-        lines.append("  " * depths[number] + words)
+        lines.append(_shortened("  " * depths[number] + words))
     return "\n".join(lines)
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= WIDEST_LINE else f"{line[:WIDEST_LINE]}..."

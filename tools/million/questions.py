@@ -36,6 +36,10 @@ SEGMENTS: dict[str, dict[str, Any]] = {
     },
     "3 views in 30 days": {"activity": "offer_viewed", "op": ">=", "count": 3, "within_days": 30},
     "interest in food": {"interest": "food", "op": ">=", "score": 0.5},
+    "not 3 views, or interest": {
+        "any": [{"not": {"activity": "offer_viewed", "op": ">=", "count": 3, "within_days": 30}},
+                {"interest": "food", "op": ">=", "score": 0.5}]
+    },
 }  # fmt: skip
 
 

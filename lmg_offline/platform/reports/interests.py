@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, cast, func, literal, select
+from sqlalchemy import BigInteger, Connection, cast, func, literal, null, select, union_all
 
 from lmg_offline.platform.interests import Question, points
 from lmg_offline.platform.reports.audience import Audience
@@ -83,13 +83,18 @@ def of_audience(connection: Connection, audience: Audience, question: Question) 
         .join(users, (users.c.property_id == question.property_id) & (users.c.user_hash == found.c.user_hash))
         .where(audience.people())
         .group_by(found.c.user_hash, found.c.category)
-        .subquery()
+        .cte("of_each")
     )
     # In whole millionths, so that the sum is the same whatever the order.
     share = cast(of_each.c.own, BigInteger) * literal(MILLION, BigInteger) // cast(of_each.c.whole, BigInteger)
-    query = select(of_each.c.category, func.sum(share), func.count()).group_by(of_each.c.category)
+    # The number of people comes as a row of no category: so everything is added up once.
+    everybody = select(null(), literal(0), func.count(func.distinct(of_each.c.user_hash)))
+    query = union_all(
+        select(of_each.c.category, func.sum(share), func.count()).group_by(of_each.c.category), everybody
+    )
     rows = list(connection.execute(query))
-    people = connection.execute(select(func.count(func.distinct(of_each.c.user_hash)))).scalar_one()
+    people = next(row[2] for row in rows if row[0] is None)
+    rows = [row for row in rows if row[0] is not None]
     whole = sum(int(total) for _, total, _ in rows)
     return {
         "rows": [
