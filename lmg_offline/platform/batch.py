@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, select, union
 
 from lmg_offline.platform.identity import tombstone_key, user_hash
 from lmg_offline.platform.profiles import Value, Values
@@ -234,16 +234,19 @@ class Batch:
         owners: dict[int, set[str]] = defaultdict(set)
         unverified: dict[str, Values] = defaultdict(dict)
         values, sessions = tables.session_values, tables.sessions
+        # Two ways to find the sessions, each by an index: OR over both goes through all values of the property.
+        theirs = union(
+            *(
+                select(sessions.c.session_id, sessions.c.user_hash).where(
+                    sessions.c.property_id == self.property_id, self._among(column, given)
+                )
+                for column, given in ((sessions.c.session_id, session_ids), (sessions.c.user_hash, sorted(hashes)))
+            )
+        ).subquery()
         rows = self.connection.execute(
-            select(values, sessions.c.user_hash)
-            .join(
-                sessions,
-                (sessions.c.property_id == values.c.property_id) & (sessions.c.session_id == values.c.session_id),
-            )
-            .where(
-                values.c.property_id == self.property_id,
-                or_(self._among(sessions.c.session_id, session_ids), self._among(sessions.c.user_hash, sorted(hashes))),
-            )
+            select(values, theirs.c.user_hash)
+            .join(theirs, theirs.c.session_id == values.c.session_id)
+            .where(values.c.property_id == self.property_id)
         ).mappings()
         for row in rows:
             unverified[row["session_id"]][row["attribute"]] = _value(row)

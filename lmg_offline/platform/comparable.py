@@ -26,6 +26,8 @@ def word_of(value: bool | str) -> str:
 
 def columns_of(text: str) -> dict[str, object]:
     """Return `word` and `number` of a stored value; both are None for a list."""
+    if text.startswith(QUOTE) and "\\" not in text:  # a text as it stands there, as nearly always
+        return {"word": text[:-1][:WORD_CHARS], "number": None}
     value = json.loads(text)
     word = word_of(value) if isinstance(value, bool | str) else None
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from lmg_offline.platform import comparable
 from lmg_offline.platform.identity import tombstone_key, user_hash
 from lmg_offline.platform.properties import Property
-from lmg_offline.platform.store import tables
+from lmg_offline.platform.store import sets, tables
 
 _QUARTER_HOUR_MS = 15 * 60 * 1000
 
@@ -79,8 +80,17 @@ def erase_session(connection: Connection, property_: Property, session_id: str, 
     sessions = tables.sessions
     mine = (sessions.c.property_id == property_.id, sessions.c.session_id == session_id)
     row = connection.execute(select(sessions.c.user_hash, sessions.c.user_id).where(*mine)).one()
-    for table in (tables.session_values, tables.user_values, tables.activity, tables.bookmarks):
+    for table in (tables.session_values, tables.activity):
         connection.execute(delete(table).where(table.c.property_id == property_.id, table.c.session_id == session_id))
+    # Keyed by the user: what a session wrote there before it was taken from one went with that user.
+    for table in (tables.user_values, tables.bookmarks) if row.user_hash is not None else ():
+        connection.execute(
+            delete(table).where(
+                table.c.property_id == property_.id,
+                table.c.user_hash == row.user_hash,
+                table.c.session_id == session_id,
+            )
+        )
     entries = tables.entries
     connection.execute(
         update(entries)
@@ -148,16 +158,22 @@ def _delete_values(connection: Connection, property_id: str, hashed: int, kept_i
 
 
 def _delete_members(connection: Connection, property_id: str, hashed: int) -> None:
-    """Delete the members of lists that are no longer in the user's profile."""
+    """
+    Delete the members of lists that are no longer in the user's profile.
+
+    All of the person's, and those back that are: asked for others than these,
+    SQLite goes through the members of everybody.
+    """
     members, values = tables.profile_members, tables.profile_values
-    left = select(values.c.attribute).where(values.c.property_id == property_id, values.c.user_hash == hashed)
-    connection.execute(
-        delete(members).where(
-            members.c.property_id == property_id,
-            members.c.user_hash == hashed,
-            members.c.attribute.not_in(left.scalar_subquery()),
-        )
-    )
+    mine = (values.c.property_id == property_id, values.c.user_hash == hashed)
+    left = connection.execute(select(values.c.attribute, values.c.value).where(*mine)).all()
+    connection.execute(delete(members).where(members.c.property_id == property_id, members.c.user_hash == hashed))
+    rows = [
+        {"property_id": property_id, "attribute": row.attribute, "member": member, "user_hash": hashed}
+        for row in left
+        for member in sorted(comparable.members_of(row.value))
+    ]
+    sets.write(connection, members, rows)
 
 
 def _anonymise(connection: Connection, property_id: str, *which: ColumnElement[bool]) -> None:

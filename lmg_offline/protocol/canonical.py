@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NoReturn, TypeGuard, TypeVar
 
@@ -172,7 +172,10 @@ class _Walk:
         The copy is whole when nothing was at fault and it was not too large.
         """
         self._bytes_left -= 1
-        if self.too_large or value is None or value is True or value is False:
+        if type(value) is str and str.isascii(value) and "\0" not in value:  # plain, as nearly always
+            self._bytes_left -= len(value)
+            return value
+        if self._bytes_left < 0 or value is None or value is True or value is False:
             return value
         if is_a(value, str):
             text = str.__str__(value)
@@ -202,7 +205,7 @@ class _Walk:
         copied: list[object] = []
         for index, item in enumerate(values):
             copied.append(self.visit(item, _join(where, str(index)), depth))
-            if self.too_large:
+            if self._bytes_left < 0:
                 break
         return copied
 
@@ -218,8 +221,8 @@ class _Walk:
             if fault:
                 self._note(where, f"A key: {fault}")
             else:
-                copied[name] = self.visit(item, _join(where, name), depth)
-            if self.too_large:
+                copied[name] = self.visit(item, f"{where}.{name}" if where else name, depth)
+            if self._bytes_left < 0:
                 break
         return copied
 
@@ -285,13 +288,13 @@ def _bounded(digits: str) -> int:
 def _is_deeper(value: object, max_depth: int) -> bool:
     level = [value]
     for _ in range(max_depth):
-        level = [item for container in level for item in _items(container)]
+        level = [item for container in level for item in _items(container) if isinstance(item, (dict, list))]
         if not level:
             return False
-    return any(isinstance(item, (dict, list)) for item in level)
+    return True
 
 
-def _items(value: object) -> list[object]:
+def _items(value: object) -> Iterable[object]:
     if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, select, tuple_
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -97,11 +97,7 @@ def list_entries(request: Request, connection: Connection, caller: Caller) -> Re
     entries = tables.entries
     query = select(entries).where(
         entries.c.property_id == caller.property_id,
-        or_(
-            entries.c.applied_at > at,
-            and_(entries.c.applied_at == at, entries.c.session_id > session_id),
-            and_(entries.c.applied_at == at, entries.c.session_id == session_id, entries.c.seq > seq),
-        ),
+        tuple_(entries.c.applied_at, entries.c.session_id, entries.c.seq) > tuple_(at, session_id, seq),
     )
     device_id = request.query_params.get("device_id")
     if device_id is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, select, tuple_
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -36,7 +36,7 @@ def list_privacy_log(request: Request, connection: Connection, caller: Caller) -
     table = privacy_log
     query = select(table).where(
         table.c.property_id == caller.property_id,
-        or_(table.c.at > at, and_(table.c.at == at, table.c.id > event_id)),
+        tuple_(table.c.at, table.c.id) > tuple_(at, event_id),
     )
     user_id = request.query_params.get("user_id")
     if user_id is not None:

@@ -30,7 +30,9 @@ from sqlalchemy import (
     TextClause,
     any_,
     bindparam,
+    func,
     literal,
+    select,
     text,
     update,
 )
@@ -118,7 +120,8 @@ def pass_on(connection: Connection, table: Table, property_id: str, owners: Sequ
 def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """Return the condition that a text or whole number is one of these; the statement's text is always the same."""
     if connection.dialect.name != "postgresql":
-        return column.in_(values)
+        given = func.json_each(literal(json.dumps(list(values)), Text())).table_valued("value")
+        return column.in_(select(given.c.value))
     kind: TypeEngine[Any] = BigInteger() if isinstance(column.type, Integer) else Text()
     return column == any_(literal(list(values), ARRAY(kind)))
 
