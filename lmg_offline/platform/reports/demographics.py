@@ -173,17 +173,18 @@ def _by_value(rows: Iterable[Any]) -> dict[Any, Counter[str]]:
 
 def _trait(connection: Connection, audience: Audience, name: str) -> _Counted:
     """Count a custom trait: lists by member, many numbers in bins."""
-    table = profile_values
-    have = _grouped(connection, audience, name, table.c.attribute)
-    words = _grouped(connection, audience, name, table.c.word, table.c.word.is_not(None))
+    words = _grouped(connection, audience, name, profile_values.c.word)
+    have = sum(words.values(), Counter())
     found: dict[_Value, Counter[str]] = {}
+    numbers: list[tuple[Any, Counter[str]]] = []
+    if words.pop(None, None) is not None:  # neither text nor true nor false: numbers and lists
+        numbers = _numbers(connection, audience, name)
+        for member, count in _members(connection, audience, name).items():
+            found["text", _shortened(member, MEMBER_CHARS)] = count
     for word, count in words.items():
         found[_read(word)] = found.get(_read(word), Counter()) + count
-    for member, count in _members(connection, audience, name).items():
-        key = ("text", _shortened(member, MEMBER_CHARS))
-        found[key] = found.get(key, Counter()) + count
     texts = [(value, found[kind, value]) for kind, value in sorted(found)]
-    return _Counted([*_numbers(connection, audience, name), *texts], sum(have.values(), Counter()))
+    return _Counted([*numbers, *texts], have)
 
 
 def _read(word: str) -> _Value:
