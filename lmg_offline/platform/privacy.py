@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, insert, or_, select
+from sqlalchemy import CompoundSelect, Connection, Engine, Select, Table, insert, select, union_all
 
 from lmg_offline.platform import people
 from lmg_offline.platform.identity import tombstone_key, user_hash
@@ -104,22 +104,27 @@ def export(engine: Engine, property_: Property, user_id: str) -> Iterator[str]:
             yield "}"
 
 
-def _about(table: Table, property_: Property, user_id: str) -> Select[Any]:
-    """Return the query of what a table holds about one person."""
+def _about(table: Table, property_: Property, user_id: str) -> Select[Any] | CompoundSelect[Any]:
+    """Return the query of what a table holds about one person, in the order of its key."""
     hashed, sessions = user_hash(user_id), tables.sessions
     theirs = (sessions.c.property_id == property_.id, sessions.c.user_hash == hashed)
-    which: ColumnElement[bool]
+    of_property = select(table).where(table.c.property_id == property_.id)
     if table is tables.devices:
-        which = table.c.device_id.in_(select(sessions.c.device_id).where(*theirs))
+        found = of_property.where(table.c.device_id.in_(select(sessions.c.device_id).where(*theirs)))
     elif "subject" in table.c:
-        which = table.c.subject == tombstone_key(property_.tombstone_secret, user_id)
-    elif "session_id" not in table.c:
-        which = table.c.user_hash == hashed
+        found = of_property.where(table.c.subject == tombstone_key(property_.tombstone_secret, user_id))
+    elif "session_id" not in table.c or ("user_hash" in table.c and not table.c.user_hash.nullable):
+        found = of_property.where(table.c.user_hash == hashed)
     else:
-        which = table.c.session_id.in_(select(sessions.c.session_id).where(*theirs))
-        if "user_hash" in table.c:
-            which = or_(table.c.user_hash == hashed, which & table.c.user_hash.is_(None))
-    return select(table).where(table.c.property_id == property_.id, which).order_by(*table.primary_key)
+        of_session = of_property.where(table.c.session_id.in_(select(sessions.c.session_id).where(*theirs)))
+        if "user_hash" not in table.c:
+            found = of_session
+        else:  # each way by its own index: OR over both goes through the whole property
+            # "Is distinct" and not "is null", which is an index's to look for too: all that nobody has.
+            nobodys = of_session.where(table.c.user_hash.is_distinct_from(hashed))
+            ways = (of_property.where(table.c.user_hash == hashed), nobodys)
+            return union_all(*ways).order_by(*(column.name for column in table.primary_key))
+    return found.order_by(*table.primary_key)
 
 
 def _shown(table: Table, row: dict[str, Any]) -> dict[str, Any]:

@@ -105,3 +105,13 @@ def test_a_step_in_the_shop_counts_one_offer(shop: Shop, sent: dict[str, Any]) -
 
     shop.step(ann)
     assert set() == walked(shop.site.engine, sent)
+
+
+def test_a_platform_that_is_written_to_counts_for_its_planner(site: Site, kiosk: Kiosk) -> None:
+    """So that what is asked rarely is found by an index, too, in a database that has grown."""
+    for number in range(110):
+        kiosk.one([identify(1, f"user-{number}", lane=f"s{number}")], session=f"s{number}")
+
+    with site.engine.connect() as connection:
+        counted = connection.exec_driver_sql("SELECT tbl FROM sqlite_stat1 WHERE tbl = 'users'").scalars().all()
+    assert {"users"} == set(counted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from lmg_offline.platform.store.engine import close_engine, make_engine, writing
 from lmg_offline.platform.store.migrate import upgrade
 
 SEED = 77
+HOUR_MS = 60 * 60 * 1000
 PEOPLE = people.population(SEED, 120)
 NUMBERED = [
     people.Somebody(f"numbered {n}", "verified" if n % 3 else "identified", {"wage": n * 1.7, "few": n % 4})
@@ -196,3 +198,25 @@ def test_new_people_are_counted_by_the_day_of_the_time_zone(engine: Engine) -> N
     assert [("2026-03-07", 0), ("2026-03-08", 2), ("2026-03-09", 1)] == [
         (row["day"], row["new"]) for row in report["days"]
     ]
+
+
+@pytest.mark.parametrize("zone", [ZoneInfo("America/Vancouver"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("UTC")])
+def test_a_year_of_new_people_has_each_on_their_day(engine: Engine, zone: ZoneInfo) -> None:
+    """Across the days on which clocks change, by half an hour on Lord Howe Island."""
+    now_ms = int(datetime(2026, 11, 20, 3, tzinfo=UTC).timestamp() * 1000)
+    rng = random.Random(5)
+    hours = range(366 * 24)
+    instants = [now_ms - rng.choice(hours) * HOUR_MS - rng.choice((0, 1, 1_800_000)) for _ in range(90)]
+    users = tables.users
+    with writing(engine) as connection:
+        for number, at_ms in enumerate(instants):
+            connection.execute(
+                update(users).where(users.c.user_id == f"numbered {number}").values(first_seen_at=at_ms)
+            )
+    with engine.begin() as connection:
+        report = growth(connection, Audience("numbered"), zone, 366, now_ms)
+
+    days = Counter(datetime.fromtimestamp(at_ms / 1000, zone).date().isoformat() for at_ms in instants)
+    found = {row["day"]: row["new"] for row in report["days"]}
+    assert {day: days[day] for day in found} == found
+    assert sum(found.values()) > 80

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, tuple_
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from lmg_offline.platform import erasure, people, privacy, properties
 from lmg_offline.platform.admin_api.access import Caller
 from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply
+from lmg_offline.platform.downloads import download
 from lmg_offline.platform.identity import tombstone_key
 from lmg_offline.platform.store.tables import privacy_log
 from lmg_offline.platform.times import iso, present_ms
@@ -19,7 +20,7 @@ def export_user(request: Request, connection: Connection, caller: Caller) -> Res
     user_id, property_ = _asked(request, connection, caller, privacy.EXPORT)
     parts = privacy.export(request.app.state.engine, property_, user_id)
     headers = {"Content-Disposition": 'attachment; filename="person.json"'}
-    return StreamingResponse(parts, media_type="application/json", headers=headers)
+    return download(parts, "application/json", headers)
 
 
 def erase_user(request: Request, connection: Connection, caller: Caller) -> Response:

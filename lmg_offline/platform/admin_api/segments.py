@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform import privacy, properties
 from lmg_offline.platform.admin_api.access import Caller
 from lmg_offline.platform.admin_api.replies import cursor_of, limit_of, missing, page_reply, unprocessable
+from lmg_offline.platform.downloads import download
 from lmg_offline.platform.segments import export as export_lines
 from lmg_offline.platform.segments import members, schema, store
 from lmg_offline.platform.segments.conditions import Scope
@@ -113,7 +114,7 @@ def export_segment(request: Request, connection: Connection, caller: Caller) -> 
 
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="segment.{form}"'}
-    return StreamingResponse(parts(), media_type=media_type, headers=headers)
+    return download(parts(), media_type, headers)
 
 
 def rule_schema(request: Request, connection: Connection, caller: Caller) -> Response:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from lmg_offline.platform import erasure, people, privacy, properties
 from lmg_offline.platform.admin_api.access import KEEPERS, READERS
 from lmg_offline.platform.admin_api.replies import Problem
+from lmg_offline.platform.downloads import download
 from lmg_offline.platform.identity import user_hash
 from lmg_offline.platform.interests import Question
 from lmg_offline.platform.portal import paging, queries
@@ -58,7 +59,7 @@ def export(visit: Visit) -> Response:
     user_id = visit.form.get("id", "")
     _found(visit, user_id)
     parts = privacy.export(visit.request.app.state.engine, _asked(visit, privacy.EXPORT, user_id), user_id)
-    return StreamingResponse(parts, headers=attachment_headers("person.json"), media_type="application/json")
+    return download(parts, "application/json", attachment_headers("person.json"))
 
 
 @view(KEEPERS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from lmg_offline.errors import ValidationError
 from lmg_offline.platform import privacy, properties
 from lmg_offline.platform.admin_api.access import EDITORS, READERS
 from lmg_offline.platform.admin_api.replies import Problem
+from lmg_offline.platform.downloads import download
 from lmg_offline.platform.portal import builder, paging, queries, wording
 from lmg_offline.platform.portal.access import Visit, view
 from lmg_offline.platform.portal.pages import HEADERS, attachment_headers
@@ -169,8 +170,7 @@ def export(visit: Visit) -> Response:
         with engine.begin() as reading:
             yield from export_lines.as_csv(members.everyone(reading, rule, scope))
 
-    headers = attachment_headers("segment.csv")
-    return StreamingResponse(parts(), headers=headers, media_type="text/csv; charset=utf-8")
+    return download(parts(), "text/csv; charset=utf-8", attachment_headers("segment.csv"))
 
 
 def _rule(visit: Visit) -> tuple[Rule | None, dict[str, list[str]]]:
