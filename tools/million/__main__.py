@@ -73,7 +73,8 @@ def table(found: dict[str, list[Asked]], title: str) -> str:
 def document(found: dict[str, list[Asked]], title: str) -> str:
     """Return table and plans as Markdown; a plan that was there before is named and not repeated."""
     parts = ["# A million people: times and query plans", "",
-             "Made by `python3 tools/dev.py million --plans docs/million.md`. Medians of three, in seconds.", "",
+             "Made by `python3 tools/dev.py million --plans docs/million.md`. Medians of three, in seconds.",
+             "What each question is: tools/million/questions.py.", "",
              "```", table(found, title), "```"]  # fmt: skip
     for kind, asked in found.items():
         parts += ["", f"## Plans on {kind}"]
