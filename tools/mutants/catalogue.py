@@ -57,7 +57,7 @@ MUTANTS = (
         "reply-before-commit",
         "the platform acknowledges what its database then fails to commit",
         "lmg_offline/platform/store/engine.py",
-        "        stack.enter_context(connection.begin())\n        yield connection\n",
+        "        with connection.begin():\n            yield connection\n",
         "        transaction = connection.begin()\n        yield connection\n"
         "        try:\n            transaction.commit()\n        except Exception:\n            pass\n",
         _LANES,
