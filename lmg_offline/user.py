@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ._core.arguments import check_text
 from ._core.identity import AudienceState
 from .errors import ValidationError
-from .protocol.canonical import check, encode, fields_of, is_a, text_fault
-from .protocol.profile import Gender, from_wire, to_wire
+from .protocol.canonical import check, fields_of, is_a, text_fault
+from .protocol.profile import Gender, from_wire, to_json, to_wire
 from .receipts import Identification, Receipt
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class User:
 
             JournalError: The journal could not be written.
         """
-        return self._session.append("update", encode({"profile": to_wire(profile)}))
+        return self._session.append("update", f'{{"profile":{to_json(profile)}}}')
 
     def reset_session(self) -> str:
         """

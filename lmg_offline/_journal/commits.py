@@ -8,7 +8,8 @@ on a lock of its own, so nobody fights for a shared one.
 Guarantees: works run one after another, in the order of arrival, on the one
 writing connection; a caller returns after its own work is committed, or gets
 the error that met it. A work that fails takes nobody else's down, unless the
-database rolled the whole transaction back (disk full, I/O error). A leader that
+database rolled the whole transaction back (disk full, I/O error). Neighbours
+that say so are done together, which is cheaper; if that fails, one by one. A leader that
 is interrupted (Ctrl-C) leaves the others' works to the next one, unless they
 are committed: then their callers return. One interrupt may come at any
 instruction: whatever must be done after it can be done twice.
@@ -21,17 +22,20 @@ transaction, and says so. A COMMIT that failed has committed nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import JournalUnavailable
-from .engine import Driver, driver_connection
+from .engine import DATABASE_ERRORS, Driver, driver_connection
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+# A work with an attribute `together` of this kind can be done with its neighbours that have the same one: it is
+# called with all of them and returns their results. If it raises, they are done one by one.
+Together = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 # Runs the works of a transaction, which return the error that kept it from being committed.
 Around = Callable[[Callable[[Connection], BaseException | None]], None]
 
@@ -47,8 +51,12 @@ class _Request(Generic[T]):
         self.result: T | None = None
         self.error: BaseException | None = None
         self.answered = False
-        self.gate = threading.Lock()
-        self.gate.acquire()
+        self.gate: threading.Lock | None = None  # of one that waits for another's commit
+
+    def open(self) -> None:
+        """Let its caller go on. Interrupted, it may be called again."""
+        if self.gate is not None and self.gate.locked():
+            self.gate.release()
 
 
 class _Batch:
@@ -101,10 +109,13 @@ class GroupCommit:
         request: _Request[T] = _Request(work, single)
         try:
             with self._mutex:
-                self._waiting.append(request)
                 if self._leader is None:
                     self._leader = request
-            if self._leader is not request:
+                else:
+                    request.gate = threading.Lock()
+                    request.gate.acquire()
+                self._waiting.append(request)
+            if request.gate is not None:
                 request.gate.acquire()  # until it is answered, or leads
             if not request.answered:
                 self._lead(request)
@@ -156,15 +167,14 @@ class GroupCommit:
             self._hand_over(own)
         for request in batch.requests:
             request.answered = True
-            if request.gate.locked():
-                request.gate.release()
+            request.open()
 
     def _hand_over(self, own: _Request[Any]) -> None:
         """Make the first of those who wait the leader, if that is still ours to do. Called with _mutex held."""
         if self._leader is own:
             self._leader = self._waiting[0] if self._waiting else None
-        if self._leader is not None and self._leader.gate.locked():
-            self._leader.gate.release()
+        if self._leader is not None:
+            self._leader.open()
 
 
 def _execute(connection: Connection, batch: _Batch) -> BaseException | None:
@@ -176,22 +186,64 @@ def _execute(connection: Connection, batch: _Batch) -> BaseException | None:
         return requests[0].error
     driver = driver_connection(connection)
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for request in requests:
-            if len(requests) == 1 or request.single:
-                _attempt(connection, request)
-            else:
-                _attempt_apart(connection, driver, request)
+        driver.execute("BEGIN IMMEDIATE")
+        for together, group in _neighbours(requests):
+            is_first = group[0] is requests[0]
+            if len(group) > 1 and together and _attempt_together(connection, driver, group, together, is_first):
+                continue
             if not driver.in_transaction:
-                return _fail_all(requests, request)
+                return _fail_all(requests, group[0])
+            for request in group:
+                if len(requests) == 1 or request.single:
+                    _attempt(connection, request)
+                else:
+                    _attempt_apart(connection, driver, request)
+                if not driver.in_transaction:
+                    return _fail_all(requests, request)
         if len(requests) == 1 and requests[0].error is not None:
-            connection.exec_driver_sql("ROLLBACK")
+            driver.execute("ROLLBACK")
             return requests[0].error
         _commit(driver, batch)
     except BaseException:
         driver.end()
         raise
     return None
+
+
+def _neighbours(requests: list[_Request[Any]]) -> Iterator[tuple[Together | None, list[_Request[Any]]]]:
+    """Yield those that can be done together, in order; None with those that can't."""
+    for together, group in groupby(requests, lambda request: getattr(request.work, "together", None)):
+        yield together, list(group)
+
+
+def _attempt_together(
+    connection: Connection, driver: Driver, group: list[_Request[Any]], together: Together, is_first: bool
+) -> bool:
+    """
+    Do them by one call; if that fails nothing of it is done, and whose fault it is shows one by one.
+
+    Args:
+        is_first: Nothing of the transaction is done yet, so that it is its own savepoint.
+    """
+    if not is_first:
+        driver.execute("SAVEPOINT work")
+    try:
+        results = together(connection, [request.work for request in group])
+    except Exception as error:
+        if not driver.in_transaction:
+            group[0].error = error
+        elif is_first:
+            driver.execute("ROLLBACK")
+            driver.execute("BEGIN IMMEDIATE")
+        else:
+            driver.execute("ROLLBACK TO work")
+            driver.execute("RELEASE work")
+        return False
+    if not is_first:
+        driver.execute("RELEASE work")
+    for request, result in zip(group, results, strict=True):
+        request.result = result
+    return True
 
 
 def _commit(driver: Driver, batch: _Batch) -> None:
@@ -215,12 +267,12 @@ def _attempt(connection: Connection, request: _Request[Any]) -> None:
 
 
 def _attempt_apart(connection: Connection, driver: Driver, request: _Request[Any]) -> None:
-    connection.exec_driver_sql("SAVEPOINT work")
+    driver.execute("SAVEPOINT work")
     _attempt(connection, request)
     if driver.in_transaction:
         if request.error is not None:
-            connection.exec_driver_sql("ROLLBACK TO work")
-        connection.exec_driver_sql("RELEASE work")
+            driver.execute("ROLLBACK TO work")
+        driver.execute("RELEASE work")
 
 
 def _fail_all(requests: list[_Request[Any]], culprit: _Request[Any]) -> BaseException | None:
@@ -231,7 +283,7 @@ def _fail_all(requests: list[_Request[Any]], culprit: _Request[Any]) -> BaseExce
             request.result = None
             request.error = (
                 cause
-                if isinstance(cause, SQLAlchemyError)
+                if isinstance(cause, DATABASE_ERRORS)
                 else JournalUnavailable("the journal rolled the transaction back; call again")
             )
     return cause

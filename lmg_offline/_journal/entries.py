@@ -7,17 +7,20 @@ never again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
 from .._support.ids import new_id
 from ..config import Bounds
 from ..errors import JournalCorrupt
+from ..protocol.canonical import size_of
 from .bounds import NoRoom, Room
-from .engine import scalar
+from .commits import Together
+from .engine import Driver, scalar
 from .records import digest_of
 from .store import Store
 from .tables import LANE_SHIFT, SEQ_MASK
@@ -34,16 +37,17 @@ NEXT_POSITION = (
     " FROM lanes l WHERE l.lane_id = "
 )
 # A sealed lane is nobody's to write to: that the journal names one as the current one is damage.
-_CURRENT_LANE = "(SELECT current_lane FROM device) AND l.sealed_at IS NULL"
+_NEXT_OF_CURRENT = f"{NEXT_POSITION}(SELECT current_lane FROM device) AND l.sealed_at IS NULL"
 _COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
-_INSERT_IF_NEXT = (
-    f"INSERT INTO entries ({_COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE ? = ({NEXT_POSITION}{_CURRENT_LANE})"
-)
 INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# Where the key is not the next one the id is NULL, which no column takes: a third cheaper than to ask for it before.
+_INSERT_IF_NEXT = (
+    f"INSERT INTO entries ({_COLUMNS})"
+    f" VALUES (?1, CASE WHEN ?1 = ({_NEXT_OF_CURRENT}) THEN ?2 END, ?3, ?4, ?5, ?6, ?7, ?8)"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """Where a write landed. `text` names it for ever: lane, number, id."""
 
     position: int
@@ -62,7 +66,7 @@ class Entries:
         self._store = store
         self._clock = store.clock
         self._room = Room(store, bounds)
-        self._next = 0  # the position we expect next; a guess that the insert itself checks
+        self._next = 0  # the key we expect next; a guess that the insert itself checks
 
     def append(self, kind: str, body: str) -> Written:
         """
@@ -71,34 +75,9 @@ class Entries:
         Raises:
             JournalFull: It does not fit, also after what can be merged was merged.
         """
-        stamp = self._stamp()
-        entry_id = new_id(stamp[0])
-        size = len(body) if body.isascii() else len(body.encode())
-
-        def insert(connection: Connection) -> int:
-            position = self._next or self._look_up_next(connection)
-            while True:
-                if position > self._room.limit:
-                    self._room.look(connection, position, size)
-                row = (*entry_row(position, entry_id, kind, body, stamp), position)
-                if connection.exec_driver_sql(_INSERT_IF_NEXT, row).rowcount:
-                    break
-                position = self._look_up_next(connection)
-            self._next = position + 1
-            self._store.expect(size + _ROW_BYTES)
-            return position
-
-        def replace(connection: Connection) -> int:
-            position = self._look_up_next(connection)
-            connection.exec_driver_sql(INSERT, entry_row(position, entry_id, kind, body, stamp))
-            self._room.merge_tail(connection, size)
-            self._next = position + 1
-            return position
-
-        instead = replace if kind == "update" else None
-        position = self.fitting(insert, instead, single=True)
-        self._store.reached(position)
-        return Written(position, entry_id)
+        new = _New(self, kind, body, self._stamp())
+        instead = partial(self._replace, new) if kind == "update" else None
+        return Written(self.fitting(new, instead, single=True), new.id)
 
     def fitting(
         self,
@@ -143,21 +122,100 @@ class Entries:
         entry_id = new_id(stamp[0])
         connection.exec_driver_sql(INSERT, entry_row(position, entry_id, kind, body, stamp))
         self._store.expect(len(body) + _ROW_BYTES)
-        self.forget_next()
         return Written(position, entry_id)
 
-    def forget_next(self) -> None:
-        """The current lane is another one, or its end has moved."""
-        self._next = 0
+    def insert(self, connection: Connection, new: _New) -> int:
+        """
+        Within a work: write an entry to the end of the current lane, by one statement; return its key.
 
-    def _look_up_next(self, connection: Connection) -> int:
-        position = scalar(connection, NEXT_POSITION + _CURRENT_LANE)
-        if position is None:
-            raise JournalCorrupt("the journal names no current session; call again, it is recovered")
-        return int(position)
+        Raises:
+            NoRoom: It does not fit.
+        """
+        driver = self._store.driver
+        position = self._next or _next(driver)
+        while True:
+            if position > self._room.limit:
+                self._room.look(connection, position, new.size)
+            try:
+                driver.execute(_INSERT_IF_NEXT, new.row(position))
+                break
+            except sqlite3.IntegrityError:  # another has written since, or what was to be written was not
+                found = _next(driver)
+                if found == position:
+                    raise
+                position = found
+        self._next = position + 1
+        self._store.expect(new.size + _ROW_BYTES)
+        self._store.reaches(position)
+        return position
+
+    def insert_all(self, connection: Connection, news: Sequence[_New]) -> Sequence[int]:
+        """
+        Within a work: write several to the end of the current lane; return their keys.
+
+        Raises:
+            NoRoom: Not all of them are known to fit.
+        """
+        first = self.insert(connection, news[0])
+        last = first + len(news) - 1
+        if last > self._room.limit:
+            raise NoRoom(news[-1].size)
+        rows = [new.row(position) for position, new in enumerate(news[1:], first + 1)]
+        self._store.driver.executemany(INSERT, rows)
+        self._next = last + 1
+        self._store.expect(sum([new.size + _ROW_BYTES for new in news[1:]]))
+        self._store.reaches(last)
+        return range(first, last + 1)
+
+    def _replace(self, new: _New, connection: Connection) -> int:
+        driver = self._store.driver
+        position = _next(driver)
+        driver.execute(INSERT, new.row(position))
+        self._room.merge_tail(connection, new.size)
+        self._store.reaches(position)
+        return position
 
     def _stamp(self) -> tuple[int, str, int]:
         return self._clock.wall_ms(), self._clock.boot_id(), self._clock.since_boot_ms()
+
+
+class _New:
+    """
+    One entry to be written to the current lane: a work for the store.
+
+    Those of one client that come at the same time are written together.
+    """
+
+    __slots__ = ("_entries", "body", "id", "kind", "size", "stamp")
+
+    def __init__(self, entries: Entries, kind: str, body: str, stamp: tuple[int, str, int]) -> None:
+        self._entries = entries
+        self.kind = kind
+        self.body = body
+        self.stamp = stamp
+        self.id = new_id(stamp[0])
+        self.size = size_of(body)
+
+    def __call__(self, connection: Connection) -> int:
+        """Write it, and return its key."""
+        return self._entries.insert(connection, self)
+
+    @property
+    def together(self) -> Together:
+        """What writes several of them."""
+        return self._entries.insert_all
+
+    def row(self, position: int) -> tuple[Any, ...]:
+        """Return the values for `INSERT`."""
+        return entry_row(position, self.id, self.kind, self.body, self.stamp)
+
+
+def _next(driver: Driver) -> int:
+    """Return the key that the current session's next entry has; nobody else writes while the caller's work runs."""
+    found = driver.execute(_NEXT_OF_CURRENT).fetchall()
+    if not found:
+        raise JournalCorrupt("the journal names no current session; call again, it is recovered")
+    return int(found[0][0])
 
 
 def entry_row(position: int, entry_id: str, kind: str, body: str, stamp: tuple[int, str, int]) -> tuple[Any, ...]:

@@ -124,10 +124,10 @@ class Journal:
                 (user_id, state.value, written.position, lane.lane_id),
             )
             seal_identity(connection, lane.lane_id)
+            self.store.reaches(written.position)
             return Identified(written, lane.session_id, step is Step.RENEW)
 
         identified = self.store.run(claim, vital=True)
-        self.store.reached(identified.written.position)
         if identified.renewed:
             self.store.checkpoint()  # as at a reset: of who left, nothing but their queue stays on the disk
             self.store.drop_damaged()
@@ -148,11 +148,10 @@ class Journal:
                 " location_ids = excluded.location_ids, position = excluded.position",
                 (lane.lane_id, offer_id, business_id, encode(location_ids), int(saved), written.position),
             )
+            self.store.reaches(written.position)
             return written
 
-        written = self.fitting(write)
-        self.store.reached(written.position)
-        return written
+        return self.fitting(write)
 
     def reset(self) -> str:
         """
@@ -161,11 +160,16 @@ class Journal:
         Atomic. What the person wrote stays queued under their identity; cached
         reads, search terms and the profile are gone, also from the WAL.
         """
-        lane = self.store.run(lambda connection: self.renew(connection, _current(connection)), vital=True)
-        self.store.reached(lane.last_position)
+
+        def end(connection: Connection) -> str:
+            lane = self.renew(connection, _current(connection))
+            self.store.reaches(lane.last_position)
+            return lane.session_id
+
+        session_id = self.store.run(end, vital=True)
         self.store.checkpoint()
         self.store.drop_damaged()
-        return lane.session_id
+        return session_id
 
     def forget(self) -> tuple[Written, str]:
         """
@@ -180,7 +184,7 @@ class Journal:
             Where the erasure was written, and the new session's id.
         """
 
-        def erase(connection: Connection) -> tuple[Written, LaneRow]:
+        def erase(connection: Connection) -> tuple[Written, str]:
             lane = _current(connection)
             token = None
             lane_ids = [lane.lane_id]
@@ -195,13 +199,14 @@ class Journal:
             written = self.put(connection, lane.lane_id, "forget", body)
             if lane.user_id is not None:
                 connection.exec_driver_sql("DELETE FROM tokens WHERE user_id = ?", (lane.user_id,))
-            return written, self.renew(connection, lane)
+            opened = self.renew(connection, lane)
+            self.store.reaches(opened.last_position)
+            return written, opened.session_id
 
-        written, opened = self.store.run(erase, vital=True)
-        self.store.reached(opened.last_position)
+        written, session_id = self.store.run(erase, vital=True)
         self.store.checkpoint()
         self.store.drop_damaged()
-        return written, opened.session_id
+        return written, session_id
 
     def profile(self) -> dict[str, object]:
         """Return the flat profile as this device last knew it, unsent writes included."""
@@ -253,7 +258,6 @@ class Journal:
     def renew(self, connection: Connection, lane: LaneRow) -> LaneRow:
         """Within a transaction: seal `lane` and open a new current one."""
         now = self._clock.wall_ms()
-        self._entries.forget_next()
         newest = scalar(
             connection,
             "SELECT position FROM entries WHERE position < ? ORDER BY position DESC LIMIT 1",
@@ -304,7 +308,6 @@ class Journal:
         )
         if scalar(connection, "SELECT sealed_at FROM lanes WHERE lane_id = ?", (lane_id,)) is not None:
             mark_drained(connection, lane_id)
-        self._entries.forget_next()
 
     def _keep_bounds(self, bounds: Bounds | None) -> Bounds:
         """Note the bounds in the journal, for those who look at it from elsewhere; return those that hold."""

@@ -56,12 +56,11 @@ class Redemptions:
             queued = _queued(connection, offer_id)
             if queued is not None:
                 raise RedemptionPending(queued.text)
-            return self._journal.put(connection, lane_id, "redeem", body, fitting=True)
+            written = self._journal.put(connection, lane_id, "redeem", body, fitting=True)
+            self._journal.store.reaches(written.position)
+            return written
 
-        written = self._journal.fitting(write)
-        if written is not None:
-            self._journal.store.reached(written.position)
-        return written
+        return self._journal.fitting(write)
 
     def queued(self, offer_id: str) -> Written | None:
         """Return the current person's queued redemption of the offer, or None."""

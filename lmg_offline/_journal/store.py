@@ -47,6 +47,7 @@ from .disk import Disk
 from .engine import (
     APPLICATION_ID,
     DATABASE_ERRORS,
+    Driver,
     driver_connection,
     engine_for,
     is_io_error,
@@ -108,12 +109,14 @@ class Store:
         self._in_doubt = False
         self._closed = False
         self._writer: Connection | None = None
+        self._driver: Driver | None = None  # beneath the writer; asked of SQLAlchemy at each write it takes a while
         self._reader: Connection | None = None
         self._reader_file: _File | None = None
         # The journal's file as it was opened last: another one of its name is another journal.
         self._file: _File | None = None
         self._openings = 0
         self._mark = Mark(folder)
+        self._reaches: int | None = None  # of what is being committed; guarded by _use
         self._listeners: list[Callable[[Recovery], None]] = []
         self._has_news = False
         self.recovery: Recovery | None = None
@@ -197,6 +200,13 @@ class Store:
         with mapped(self.path), self._reader_lock:
             return run_alone(around, work)
 
+    @property
+    def driver(self) -> Driver:
+        """Within a work: the driver's connection, for what goes without SQLAlchemy's books."""
+        if self._driver is None:
+            raise AssertionError("unreachable: there is no work without the writing connection")
+        return self._driver
+
     def expect(self, size_bytes: int) -> None:
         """Within a work: say that it adds about so many bytes to the database."""
         self._disk.wal.new_bytes += size_bytes
@@ -240,9 +250,14 @@ class Store:
         """Return a number that changes when any connection has written, this process's writer included."""
         return int(self.read("PRAGMA data_version")[0][0])
 
-    def reached(self, position: int) -> None:
-        """Note beside the journal that this entry of the current lane is committed; see `mark.py`."""
-        self._mark.write(position)
+    def reaches(self, position: int) -> None:
+        """
+        Within a work, as the last thing it does: say which key of the current lane it has come to.
+
+        Noted beside the journal once it is committed; see `mark.py`. A work that fails after this would have
+        more noted than there is, which is taken for damage.
+        """
+        self._reaches = position
 
     def drop_damaged(self) -> int:
         """Remove what damaged journals have left: it holds what people wrote. Return how many there were."""
@@ -534,7 +549,9 @@ class Store:
 
     def _open_writer(self) -> Connection:
         is_wal = location.is_local(self.folder)
-        writer = self._writer = open_writer(engine_for(self.path), wal=is_wal, durable=self.durable)
+        writer = open_writer(engine_for(self.path), wal=is_wal, durable=self.durable)
+        self._driver = driver_connection(writer)
+        self._writer = writer
         self._is_lazy = is_wal and not self.durable
         self.page_bytes = int(scalar(writer, "PRAGMA page_size"))
         return writer
@@ -601,7 +618,7 @@ class Store:
         self._check_open()
         if self._writer is None:
             return self._open_writer()
-        driver_connection(self._writer).end()  # an interrupt may have come just when that was to be done
+        self.driver.end()  # an interrupt may have come just when that was to be done
         return self._writer
 
     def _check_open(self) -> None:
@@ -618,7 +635,7 @@ class Store:
                 work(self._writing())
             except BaseException:
                 if self._writer is not None:
-                    driver_connection(self._writer).end()
+                    self.driver.end()
                 raise
             finally:
                 self._lock.release()
@@ -629,20 +646,23 @@ class Store:
             self._under_lock(work)
 
     def _commit(self, works: Callable[[Connection], BaseException | None]) -> None:
-        """Run the works of a group; see to the file after a database error, and to the log after a commit."""
+        """Run the works of a group; see to the file after a database error, to the mark and the log after a commit."""
 
         self._under_lock(partial(self._run_works, works))
 
     def _run_works(self, works: Callable[[Connection], BaseException | None], connection: Connection) -> None:
+        self._reaches = None
         try:
             error = works(connection)
         except BaseException as raised:
             self._after_error(raised)
             raise
-        if error is None:
-            self._disk.after_commit(connection)
-        else:
+        if error is not None:
             self._after_error(error)
+            return
+        if self._reaches is not None:
+            self._mark.write(self._reaches)
+        self._disk.after_commit(connection)
 
     def _after_error(self, error: BaseException) -> None:
         """Called with _use and the file lock held."""

@@ -77,6 +77,11 @@ class Runner:
         self.wait_for_attempt = self._progress.wait_for_attempt
         self.waiting = self._progress.waiting
 
+    @property
+    def backs_off(self) -> bool:
+        """Whatever is written, nothing is sent yet: a pause between attempts is not over."""
+        return self._progress.wait_s() > 0
+
     def view(self) -> SyncView:
         """Return what the sync shows of itself now."""
         return self._progress.view()

@@ -50,10 +50,11 @@ class SyncThread:
 
     def renew(self) -> None:
         """In a forked child: the parent's thread is not there, and may have held the lock."""
-        # The bell's lock guards _woken, _is_urgent, _lingers, _closing and _thread. Neither journal nor network is
+        # The bell's lock guards _woken, _is_urgent, _may_wait, _closing and _thread. Neither journal nor network is
         # touched while it is held.
         self._bell = Bell()
-        self._woken = self._is_urgent = self._lingers = False
+        # Something was written; some of it is waited for; the thread sleeps, and what nobody waits for lets it.
+        self._woken = self._is_urgent = self._may_wait = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -83,14 +84,18 @@ class SyncThread:
         Say that something was written or asked for. Cheap; safe from any thread.
 
         Args:
-            is_urgent: False for what can go with the next request, `LINGER_S` after the last one. Where none was
-                sent just now, all goes at once.
+            is_urgent: False for what can go with the next request: `LINGER_S` after the last one, or when the
+                pause after a failed one is over. Where none was sent just now, all goes at once.
         """
-        self.start()
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            self.start()
+        elif self._woken and not is_urgent:
+            return  # it knows already, and looks at the journal after it has unset this
         with self._bell.lock:
             self._woken = True
             self._is_urgent = self._is_urgent or is_urgent
-            if self._is_urgent or not self._lingers:
+            if self._is_urgent or not self._may_wait:
                 self._bell.ring()
 
     def close(self, timeout_s: float) -> bool:
@@ -132,12 +137,16 @@ class SyncThread:
             except BaseException as error:  # kept and shown by status(); the next round tries again
                 self._failed(error)
                 wait_s = POLL_S
+            # Whoever does not send, or may not yet, would be woken by each write for nothing.
+            is_idle = self._lease.held and not self._runner.backs_off
             gate = None
             with self._bell.lock:
-                if wait_s > 0 and not (self._woken or self._closing):
+                is_called = self._closing or self._is_urgent or (self._woken and is_idle)
+                if wait_s > 0 and not is_called:
                     gate = self._bell.gate()
+                    self._may_wait = not is_idle
             if gate is not None:
-                self._bell.wait(gate, min(wait_s, POLL_S))
+                self._sleep(gate, min(wait_s, POLL_S))
 
     def _linger(self) -> None:
         """
@@ -148,13 +157,16 @@ class SyncThread:
         left_s = self._runner.sent_all_at_s + LINGER_S - time.monotonic()
         gate = None
         with self._bell.lock:
-            self._lingers = self._woken and left_s > 0 and not (self._is_urgent or self._closing)
-            if self._lingers:
+            self._may_wait = self._woken and left_s > 0 and not (self._is_urgent or self._closing)
+            if self._may_wait:
                 gate = self._bell.gate()
         if gate is not None:
-            self._bell.wait(gate, left_s)
-            with self._bell.lock:
-                self._lingers = False
+            self._sleep(gate, left_s)
+
+    def _sleep(self, gate: threading.Lock, for_s: float) -> None:
+        self._bell.wait(gate, for_s)
+        with self._bell.lock:
+            self._may_wait = False
 
     def _failed(self, error: BaseException) -> None:
         if self._closing:

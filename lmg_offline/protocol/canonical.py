@@ -48,6 +48,11 @@ def encode(value: object) -> str:
     return _ENCODER.encode(value)
 
 
+def size_of(text: str) -> int:
+    """Return how many bytes a text takes in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
     """Say whether the value is of this type, whatever it says of itself."""
     return issubclass(type(value), kind)
@@ -133,7 +138,7 @@ def check(value: object, *, where: str = "", max_depth: int = MAX_DEPTH, max_byt
     plain = walk.visit(value, where, 0)
     root = where or "value"
     if not walk.errors and (
-        walk.too_large or (walk.may_be_larger and len(encode(plain).encode()) > max_bytes)
+        walk.too_large or (walk.may_be_larger and size_of(encode(plain)) > max_bytes)
     ):
         raise ValidationError({root: [f"Must not be larger than {max_bytes} bytes as JSON."]})
     if walk.errors:

@@ -33,8 +33,15 @@ class Text(fields.Field[str]):
         self._shortest = shortest
         self._longest = longest
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def take(self, value: Any) -> str:
+        """Return what the field makes of a value that is not None."""
+        length = len(value) if type(value) is str and value.isascii() and "\0" not in value else -1
+        if self._shortest <= length <= self._longest:
+            return value  # type: ignore[no-any-return]  # it is a str
         return text(value, shortest=self._shortest, longest=self._longest)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return self.take(value)
 
 
 class Integer(fields.Field[int]):
@@ -72,10 +79,14 @@ class OneOf(fields.Field[str]):
         super().__init__(**kwargs)
         self._choices = choices
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def take(self, value: Any) -> str:
+        """Return what the field makes of a value that is not None."""
         if not canonical.is_a(value, str) or str.__str__(value) not in self._choices:
             raise SchemaError(f"Must be one of: {', '.join(self._choices)}.")
         return str.__str__(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return self.take(value)
 
 
 class Checked(fields.Field[Any]):
@@ -83,10 +94,10 @@ class Checked(fields.Field[Any]):
 
     def __init__(self, rule: Callable[[Any], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._rule = rule
+        self.take = rule
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return self._rule(value)
+        return self.take(value)
 
 
 def text(value: object, *, shortest: int = 1, longest: int) -> str:

@@ -26,6 +26,7 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 Trait: TypeAlias = "bool | int | float | str | date | datetime | Sequence[str] | None"
 
 STANDARD = ("email", "name", "birthday", "gender")
+_STANDARD_NAMES = frozenset(STANDARD)
 
 _MAX_EMAIL = 320
 _MAX_NAME = 1024
@@ -94,9 +95,18 @@ def to_wire(profile: object) -> dict[str, JSON]:
         ValidationError: All faults together, named as the app knows them:
             `email`, `traits.age`, `traits.tags.1`, `profile`. Never with the value.
     """
-    loaded = fields.load(_APP, _with_text_keys(profile), "profile")
-    traits = loaded.pop("traits", {})
-    return _bounded({**loaded, **traits})
+    wire = _checked(profile)
+    _bounded(wire)
+    return wire
+
+
+def to_json(profile: object) -> str:
+    """
+    Check the app's form of a profile and return the flat form of the wire as JSON.
+
+    As `to_wire`, and encoded once. What is plain goes a shorter way to the same text (tests/protocol/test_profile.py).
+    """
+    return _plain_json(profile) or _bounded(_checked(profile))
 
 
 def check_wire(wire: object) -> dict[str, JSON]:
@@ -120,7 +130,8 @@ def check_wire(wire: object) -> dict[str, JSON]:
         errors.update(fields.flatten(error, "profile"))
     if errors:
         raise ValidationError(errors)
-    return _bounded(loaded)
+    _bounded(loaded)
+    return loaded
 
 
 def from_wire(wire: Mapping[str, object]) -> Profile:
@@ -155,10 +166,20 @@ def _with_text_keys(profile: object) -> dict[str, object]:
     return canonical.fields_of(profile, "profile")
 
 
-def _bounded(wire: dict[str, JSON]) -> dict[str, JSON]:
-    if len(canonical.encode(wire).encode()) > MAX_BYTES:
+def _checked(profile: object) -> dict[str, JSON]:
+    loaded = fields.load(_APP, _with_text_keys(profile), "profile")
+    traits = loaded.pop("traits", None)
+    if traits:
+        loaded.update(traits)
+    return loaded
+
+
+def _bounded(wire: dict[str, JSON]) -> str:
+    """Return the JSON of a flat profile that is not too large."""
+    text = canonical.encode(wire)
+    if canonical.size_of(text) > MAX_BYTES:
         raise ValidationError({"profile": [f"Must not be larger than {MAX_BYTES} bytes as JSON."]})
-    return wire
+    return text
 
 
 def _is_day(text: str) -> bool:
@@ -196,8 +217,8 @@ def _instant(value: datetime) -> str:
 
 
 def _app_trait(value: object) -> JSON:
-    if type(value) is str:  # most are
-        return fields.text(value, shortest=0, longest=canonical.MAX_BYTES)
+    if type(value) is list:  # as nearly always: what is plain by itself does not come here
+        return _wire_trait(value)
     if canonical.is_a(value, datetime):
         return _instant(value)
     if canonical.is_a(value, date):
@@ -206,6 +227,10 @@ def _app_trait(value: object) -> JSON:
 
 
 def _wire_trait(value: object) -> JSON:
+    if type(value) is list and len(value) < canonical.MAX_BYTES:
+        texts = value.copy()
+        if {str}.issuperset(map(type, texts)) and _is_plain("".join(texts)):
+            return texts
     if value is None or canonical.is_a(value, bool):
         return value
     if canonical.is_a(value, int):
@@ -227,6 +252,18 @@ def _wire_trait(value: object) -> JSON:
     raise SchemaError("Must be true or false, a number, text, a date or time, or a list of texts.")
 
 
+def _is_plain(value: object) -> bool:
+    """Say whether a trait goes over the wire as it is. What is not, is looked at more closely."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() and "\0" not in value and len(value) <= canonical.MAX_BYTES  # type: ignore[attr-defined,operator,arg-type]
+    if kind is float:
+        return math.isfinite(value)  # type: ignore[arg-type]
+    if kind is int:
+        return -canonical.MAX_INTEGER <= value <= canonical.MAX_INTEGER  # type: ignore[operator]
+    return value is None or kind is bool
+
+
 def _texts(values: Iterator[object]) -> JSON:
     texts: list[JSON] = []
     errors: dict[Any, Any] = {}
@@ -242,6 +279,18 @@ def _texts(values: Iterator[object]) -> JSON:
     if errors:
         raise SchemaError(errors)
     return texts
+
+
+def _are_plain_names(traits: Mapping[str, object]) -> bool:
+    """Say whether all of them are known to be without fault; else they are looked at one by one."""
+    letters = "".join(traits)
+    return (
+        letters.isascii()
+        and "\0" not in letters
+        and "" not in traits
+        and _STANDARD_NAMES.isdisjoint(traits)
+        and (len(letters) <= _MAX_TRAIT_NAME or max(map(len, traits)) <= _MAX_TRAIT_NAME)
+    )
 
 
 def _name_fault(name: str) -> tuple[str, str] | None:
@@ -267,20 +316,22 @@ def _traits(traits: object, rule: Callable[[object], JSON]) -> dict[str, JSON]:
         raise SchemaError(error.errors[""]) from None
     if len(given) > _MAX_TRAITS:
         raise SchemaError(f"Must not hold more than {_MAX_TRAITS} custom traits.")
-    checked: dict[str, JSON] = {}
     errors: dict[str, Any] = {}
+    are_sound = _are_plain_names(given)
     for name, value in given.items():
-        fault = _name_fault(name)
+        fault = None if are_sound else _name_fault(name)
         if fault:
             errors.setdefault(fault[0], []).append(fault[1])
             continue
+        if _is_plain(value):
+            continue
         try:
-            checked[name] = rule(value)
+            given[name] = rule(value)
         except SchemaError as error:
             errors[name] = error.messages
     if errors:
         raise SchemaError(errors)
-    return checked
+    return given  # type: ignore[return-value]  # what was not plain was replaced
 
 
 def _app_traits(value: object) -> dict[str, JSON]:
@@ -288,10 +339,59 @@ def _app_traits(value: object) -> dict[str, JSON]:
 
 
 _EMAIL_RULE = validate.Email(error="Must be an email address.")
+# Of what that rule takes, what nearly all addresses are: one look instead of its two, and no message made ahead.
+_PLAIN_EMAIL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]{1,63}\.)+[A-Za-z]{2,6}")
+
+
+def _plain_json(profile: object) -> str | None:
+    """
+    Return the JSON of a profile of built-in values without a fault; None where that does not show at once.
+
+    What the text itself shows is looked for there, once for all: NUL, lone
+    surrogates, numbers that are none, the size.
+    """
+    if type(profile) is not dict:
+        return None
+    given: dict[Any, Any] = profile.copy()
+    traits: Any = given.pop("traits", {})
+    wire: dict[str, JSON] = {}
+    for name, is_plain in _PLAIN:
+        if name in given:
+            value = given.pop(name)
+            if value is not None and not is_plain(value):
+                return None
+            wire[name] = value
+    if given or type(traits) is not dict or len(traits) > _MAX_TRAITS:
+        return None
+    if traits:
+        traits = traits.copy()
+        kinds = set(map(type, traits.values()))
+        if not kinds <= _PLAIN_KINDS or not {str}.issuperset(map(type, traits)) or not _are_plain_names(traits):
+            return None
+        if int in kinds or list in kinds:
+            for name, value in traits.items():
+                if type(value) is int:
+                    if not -canonical.MAX_INTEGER <= value <= canonical.MAX_INTEGER:
+                        return None
+                elif type(value) is list:
+                    traits[name] = texts = value[:_MAX_TRAITS]
+                    if len(texts) < len(value) or not {str}.issuperset(map(type, texts)):
+                        return None
+        wire.update(traits)
+    try:
+        text = canonical.encode(wire)
+        size = canonical.size_of(text)
+    except ValueError:  # of which an error of encoding is one
+        return None
+    return None if size > MAX_BYTES or "\\u0000" in text else text
+
+
+def _email(value: str) -> str:
+    return value if _PLAIN_EMAIL.fullmatch(value) else _EMAIL_RULE(value)
 
 
 class _Standard(fields.StrictSchema):
-    email = fields.Text(longest=_MAX_EMAIL, allow_none=True, validate=_EMAIL_RULE)
+    email = fields.Text(longest=_MAX_EMAIL, allow_none=True, validate=_email)
     name = fields.Text(shortest=0, longest=_MAX_NAME, allow_none=True)
     gender = fields.OneOf(*_GENDERS, allow_none=True)
 
@@ -308,5 +408,29 @@ class _WireForm(_Standard):
     birthday = fields.Checked(_wire_day, allow_none=True)
 
 
+def _is_plain_email(value: object) -> bool:
+    return type(value) is str and len(value) <= _MAX_EMAIL and _PLAIN_EMAIL.fullmatch(value) is not None
+
+
+def _is_plain_name(value: object) -> bool:
+    return type(value) is str and len(value) <= _MAX_NAME
+
+
+def _is_plain_gender(value: object) -> bool:
+    return type(value) is str and value in _GENDERS
+
+
+def _is_plain_day(value: object) -> bool:
+    return type(value) is str and _is_day(value)
+
+
+_PLAIN_KINDS = frozenset({str, int, float, bool, type(None), list})
+# In the order of the schema's own fields, so that both ways write the same text.
+_PLAIN = (
+    ("email", _is_plain_email),
+    ("name", _is_plain_name),
+    ("gender", _is_plain_gender),
+    ("birthday", _is_plain_day),
+)
 _APP = _AppForm()
 _WIRE = _WireForm()

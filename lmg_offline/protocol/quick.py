@@ -79,6 +79,9 @@ def _taking(field: fields.Field[Any]) -> Take:
 
 
 def _read(field: fields.Field[Any]) -> Take:
+    own: Take | None = getattr(field, "take", None)  # of our own fields, whose `_deserialize` is no more than that
+    if own is not None:
+        return own
     deserialize = field._deserialize
 
     def read(value: Any) -> Any:

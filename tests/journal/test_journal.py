@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from lmg_offline._journal.desk import Desk
-from lmg_offline._journal.engine import APPLICATION_ID
+from lmg_offline._journal.engine import APPLICATION_ID, driver_connection
 from lmg_offline._journal.journal import Journal
 from lmg_offline._support.clock import SystemClock
 from lmg_offline._support.filelock import FileLock
@@ -279,9 +278,10 @@ def test_an_interrupt_right_after_begin_leaves_no_transaction_open(tmp_path: Pat
     """In a write and in a read: the next one can begin."""
     journal = open_journal(tmp_path / "j")
     store = journal.store
-    with pytest.raises(KeyboardInterrupt), interrupting_after(store._reading(), "BEGIN"):
+    with pytest.raises(KeyboardInterrupt), interrupting_after(store._reading(), "exec_driver_sql", "BEGIN"):
         store.read_with(lambda connection: None)
-    with pytest.raises(KeyboardInterrupt), interrupting_after(store._writing(), "BEGIN IMMEDIATE"):
+    writer = driver_connection(store._writing())
+    with pytest.raises(KeyboardInterrupt), interrupting_after(writer, "execute", "BEGIN IMMEDIATE"):
         store.run(lambda connection: None)
 
     assert (1, 2) == (store.read_with(lambda connection: 1), store.run(lambda connection: 2))
@@ -289,9 +289,9 @@ def test_an_interrupt_right_after_begin_leaves_no_transaction_open(tmp_path: Pat
 
 
 @contextmanager
-def interrupting_after(connection: Connection, statement: str) -> Iterator[None]:
+def interrupting_after(connection: object, method: str, statement: str) -> Iterator[None]:
     """Ctrl-C right after a statement was executed, before its caller goes on."""
-    real = connection.exec_driver_sql
+    real = getattr(connection, method)
 
     def execute(sql: str, *arguments: Any) -> Any:
         found = real(sql, *arguments)
@@ -299,11 +299,11 @@ def interrupting_after(connection: Connection, statement: str) -> Iterator[None]
             raise KeyboardInterrupt
         return found
 
-    connection.exec_driver_sql = execute  # type: ignore[method-assign]  # the interrupt of this test
+    setattr(connection, method, execute)
     try:
         yield
     finally:
-        connection.exec_driver_sql = real  # type: ignore[method-assign]
+        delattr(connection, method)
 
 
 def test_an_identify_in_one_process_is_seen_by_all(tmp_path: Path) -> None:

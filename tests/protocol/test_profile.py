@@ -11,11 +11,13 @@ import pytest
 from bad_profiles import BAD_PROFILES, GOOD_PROFILE
 from hypothesis import given
 from hypothesis import strategies as st
+from properties.search import search
 
 from lmg_offline.errors import ValidationError
+from lmg_offline.protocol import profile as module
 from lmg_offline.protocol.canonical import encode
 from lmg_offline.protocol.entries import check_payload
-from lmg_offline.protocol.profile import STANDARD, Gender, check_wire, from_wire, to_wire
+from lmg_offline.protocol.profile import STANDARD, Gender, check_wire, from_wire, to_json, to_wire
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 TRAITS = st.dictionaries(
@@ -65,6 +67,48 @@ def test_the_wire_form_is_the_platforms() -> None:
     }
 
     assert expected == to_wire(GOOD_PROFILE)
+
+
+# What is right for one field and wrong for another, and what looks right to a short look.
+ODD = st.sampled_from((
+    None, True, 0, -1, 2**53, 2**53 + 1, 1e300, math.nan, math.inf, "", "a", "a" * 400, "a" * 40_000, "a\0", "\ud800",
+    "\\u0000", "male", "Male", Gender.OTHER, "a@example.com", "a@b", "1990-02-28", "1990-02-30", "1990-W02-1",
+    date(1990, 2, 28), datetime(1990, 2, 28, 3), [], ["a"], ["a", None], ["a\0"], ["a"] * 200, ["a"] * 40_000, ("a",),
+    {}, {"a": 1}, {"a": "b", "": 1}, {"email": "c"}, {"a" * 129: 1}, {"a\0": 1}, {1: 2}, {"a": [["b"]]}, {"a": {}},
+    {"a": -(2**53) - 1}, {"a": math.nan}, {"a": date(1990, 2, 28)}, {"a": "b" * 40_000}, {"a": ["b", Gender.MALE]},
+    {f"{number}": number for number in range(129)}, MappingProxyType({"a": 1}),
+))  # fmt: skip
+ODDITIES = st.fixed_dictionaries({}, optional=dict.fromkeys((*STANDARD, "traits", "unheard"), ODD)) | ODD
+
+
+def outcome(make: Any, profile: object) -> Any:
+    """What comes of it: a text, or what is said of which field."""
+    try:
+        return make(profile)
+    except ValidationError as error:
+        return error.errors
+
+
+@given(PROFILES | ODDITIES)
+@search(500)
+def test_the_short_way_writes_what_the_long_one_does(profile: object) -> None:
+    """Or says the same."""
+    assert outcome(lambda given: encode(to_wire(given)), profile) == outcome(to_json, profile)
+
+
+def test_a_plain_profile_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No schema is asked."""
+    profile = {**GOOD_PROFILE, "birthday": "1968-04-03", "gender": "other", "traits": {"a": 1, "b": ["c"], "d": None}}
+    expected = encode(to_wire(profile))
+    monkeypatch.setattr(module, "_checked", None)
+
+    assert expected == to_json(profile)
+
+
+@given(st.from_regex(module._PLAIN_EMAIL, fullmatch=True))
+def test_a_plain_address_is_one_by_the_librarys_rule_too(address: str) -> None:
+    """It may say yes sooner, and never more often."""
+    assert address == module._EMAIL_RULE(address)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ class FakeRunner:
         self.waits: list[float] = []
         self.sends_all = True
         self.sent_all_at_s = float("-inf")
+        self.backs_off = False
 
     def step(self) -> float | None:
         self.steps += 1
@@ -93,6 +94,38 @@ def test_who_has_more_to_send_does_not_linger(sync: SyncThread, runner: FakeRunn
         wait_for(runner, steps)
 
     assert 19 <= runner.steps
+
+
+def test_writes_wake_nobody_before_the_pause_after_a_failure_is_over(sync: SyncThread, runner: FakeRunner) -> None:
+    """A device without a network writes on: each write would cost it a round of the sync that can do nothing."""
+    runner.backs_off, runner.waits = True, [3600.0] * 2
+    sync.wake(is_urgent=False)
+    wait_for(runner, 1)
+    for _ in range(50):
+        sync.wake(is_urgent=False)
+        time.sleep(0.001)
+    before = runner.steps
+    runner.backs_off = False
+    sync.wake()
+    wait_for(runner, before + 1)
+
+    assert (before, before + 1) == (1, runner.steps)
+
+
+def test_what_was_written_in_a_pause_goes_when_it_is_over(sync: SyncThread, runner: FakeRunner) -> None:
+    """And what is written after it goes at once."""
+    runner.backs_off, runner.sends_all, runner.waits = True, False, [0.05]
+    sync.wake(is_urgent=False)
+    wait_for(runner, 1)
+    sync.wake(is_urgent=False)
+    runner.backs_off = False
+    wait_for(runner, 2)
+    after_pause = runner.steps
+    for steps in range(3, 20):
+        sync.wake(is_urgent=False)
+        wait_for(runner, steps)
+
+    assert 2 == after_pause and 19 <= runner.steps
 
 
 def test_a_thread_that_lingers_ends_at_once_when_it_is_closed(sync: SyncThread, runner: FakeRunner) -> None:
