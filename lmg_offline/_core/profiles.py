@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 Json = object
 
 
-def fold(profile: Mapping[str, Json], change: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the flat profile after one write: a missing key keeps, None clears."""
-    merged = {**profile, **change}
+def fold(profile: str | None, entries: Sequence[tuple[str, str]]) -> dict[str, Json]:
+    """
+    Return the flat profile after some writes: a missing key keeps, None clears.
+
+    Args:
+        profile: Its JSON before; None for an empty one.
+
+        entries: Kind and payload of each, the payload as JSON, oldest first.
+    """
+    merged: dict[str, Json] = json.loads(profile) if profile else {}
+    payloads = json.loads(f"[{','.join([payload for _, payload in entries])}]")  # at once: one by one takes twice as long
+    for (kind, _), payload in zip(entries, payloads, strict=True):
+        merged.update(_change_of(kind, payload))
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def change_of(kind: str, payload: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Return the profile part of an entry's payload; empty for kinds without one."""
+def _change_of(kind: str, payload: Mapping[str, Json]) -> Mapping[str, Json]:
     if kind not in ("identify", "update"):
         return {}
     found = payload.get("profile")

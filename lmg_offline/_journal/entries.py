@@ -135,6 +135,7 @@ class Entries:
         position = self._next or _next(driver)
         while True:
             if position > self._room.limit:
+                position = _next(driver)  # what fits is counted from the true end, not from a guess
                 self._room.look(connection, position, new.size)
             try:
                 driver.execute(_INSERT_IF_NEXT, new.row(position))

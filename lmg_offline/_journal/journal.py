@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 from sqlalchemy import Connection
 
 from .._core.identity import AudienceState, Step, identify_event, transition
-from .._core.profiles import change_of, fold
+from .._core.profiles import fold
 from .._support.clock import Clock
 from .._support.ids import new_id
 from ..config import Bounds
@@ -213,15 +213,13 @@ class Journal:
 
         def gather(connection: Connection) -> dict[str, object]:
             lane = _current(connection)
-            known: dict[str, object] = json.loads(lane.profile) if lane.profile else {}
-            for kind, body in rows(
+            found = rows(
                 connection,
                 "SELECT kind, body FROM entries WHERE position BETWEEN ? AND ?"
                 " AND kind IN ('identify', 'update') ORDER BY position",
                 (lane.lane_id << LANE_SHIFT, (lane.lane_id << LANE_SHIFT) + SEQ_MASK),
-            ):
-                known = fold(known, change_of(kind, json.loads(body)))
-            return known
+            )
+            return fold(lane.profile, found)
 
         return self.store.read_with(gather)
 

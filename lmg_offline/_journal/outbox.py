@@ -15,11 +15,12 @@ from functools import partial
 from sqlalchemy import Connection
 
 from .._core.identity import AudienceState, Event, transition
-from .._core.profiles import change_of, fold
+from .._core.profiles import fold
 from .._support.ids import new_id
 from ..errors import JournalCorrupt, JournalFull
+from ..protocol.canonical import size_of
 from . import moves
-from .engine import rows, scalar
+from .engine import driver_connection, rows, scalar
 from .journal import LANE_COLUMNS, Journal, mark_drained, retried_in
 from .moves import ENTRY_COLUMNS
 from .parts import in_parts
@@ -111,14 +112,16 @@ class Outbox:
         def gather(connection: Connection) -> list[LaneBatch]:
             picked: dict[int, list[EntryRow]] = {}
             size = 0
-            for row in rows(connection, _BATCH, (json.dumps(sorted(skipped)), max_entries)):
-                entry = EntryRow(*row)
+            wanted = (json.dumps(sorted(skipped)), max_entries)
+            for entry in map(EntryRow._make, driver_connection(connection).execute(_BATCH, wanted).fetchall()):
                 if not entry.is_intact():
                     raise JournalCorrupt(_DAMAGED)
-                size += len(entry.body.encode()) + ENTRY_BYTES + (0 if entry.lane_id in picked else LANE_BYTES)
-                if picked and (size > max_bytes or (entry.lane_id not in picked and len(picked) == max_lanes)):
+                lane_id = entry.lane_id
+                is_other = lane_id not in picked
+                size += size_of(entry.body) + ENTRY_BYTES + LANE_BYTES * is_other
+                if picked and (size > max_bytes or (is_other and len(picked) == max_lanes)):
                     break
-                picked.setdefault(entry.lane_id, []).append(entry)
+                picked.setdefault(lane_id, []).append(entry)
             current = scalar(connection, "SELECT current_lane FROM device")
             if current not in picked and current not in skipped and not picked:
                 unopened = "SELECT 1 FROM lanes WHERE lane_id = ? AND session_token IS NULL AND parked_at IS NULL"
@@ -317,20 +320,15 @@ class Outbox:
         return tuple(ids)
 
     def _fold_profile(self, connection: Connection, lane: LaneRow, through: int) -> None:
-        known: dict[str, object] = json.loads(lane.profile) if lane.profile else {}
-        changed = False
-        for kind, body in rows(
+        found = rows(
             connection,
             "SELECT kind, body FROM entries WHERE position > ? AND position <= ?"
             " AND kind IN ('identify', 'update') ORDER BY position",
             (lane.lane_id << LANE_SHIFT, through),
-        ):
-            known, changed = fold(known, change_of(kind, json.loads(body))), True
-        if changed:
-            connection.exec_driver_sql(
-                "UPDATE lanes SET profile = ? WHERE lane_id = ?",
-                (json.dumps(known, ensure_ascii=False), lane.lane_id),
-            )
+        )
+        if found:
+            known = json.dumps(fold(lane.profile, found), ensure_ascii=False)
+            connection.exec_driver_sql("UPDATE lanes SET profile = ? WHERE lane_id = ?", (known, lane.lane_id))
 
     def _unclaim(self, connection: Connection, lane: LaneRow) -> None:
         """The identify itself was refused for good: the app goes on as nobody, in a session of its own."""

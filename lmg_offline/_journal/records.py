@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .._core.ages import Made
 from .tables import LANE_SHIFT, SEQ_MASK
@@ -76,18 +77,20 @@ class LaneRow:
         return self.acked_position & SEQ_MASK
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """One queued entry; `body` is the JSON that will be sent."""
+class EntryRow(NamedTuple):
+    """One queued entry; `body` is the JSON that will be sent. A tuple, because a replay makes hundreds."""
 
     position: int
     id: str
     kind: str
-    body: str = field(repr=False)
+    body: str
     made_at: int
     boot_id: str
     since_boot_ms: int
-    digest: bytes = field(repr=False)
+    digest: bytes
+
+    def __repr__(self) -> str:
+        return f"<EntryRow {self.lane_id}.{self.seq} {self.kind}>"
 
     @property
     def made(self) -> Made:
@@ -106,8 +109,8 @@ class EntryRow:
 
     def is_intact(self) -> bool:
         """Say whether the row is what was written."""
-        made = (self.made_at, self.boot_id, self.since_boot_ms)
-        return self.digest == digest_of(self.position, self.id, self.kind, made, self.body)
+        position, entry_id, kind, body, at, boot_id, since_boot_ms, digest = self
+        return digest == digest_of(position, entry_id, kind, (at, boot_id, since_boot_ms), body)
 
 
 @dataclass(frozen=True, slots=True)

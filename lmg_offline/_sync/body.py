@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
+
 from .._core.ages import Age, Now, age, ages
 from .._journal.outbox import DeviceIdentity
 from .._journal.records import EntryRow, LaneBatch
+from .._journal.tables import SEQ_MASK
 from ..protocol.canonical import encode
 from ..protocol.replay import DOCUMENT
 
@@ -32,11 +36,7 @@ def replay_body(device: DeviceIdentity, batches: list[LaneBatch], now: Now) -> b
 def _lane(batch: LaneBatch, now: Now) -> str:
     lane = batch.lane
     after = encode({"seq": lane.acked_seq, "id": lane.acked_id})
-    known_ages = _ages(batch, now)
-    entries = ",".join(
-        _entry(entry, each, entry.position in batch.retried)
-        for entry, each in zip(batch.entries, known_ages, strict=True)
-    )
+    entries = ",".join(map(_entry, batch.entries, _ages(batch, now), _are_retried(batch)))
     known = {"user_id": lane.user_id, "verified": lane.state == "verified"}
     identity = f'"identity":{encode(known)},' if lane.is_claimed else ""
     return (
@@ -47,13 +47,21 @@ def _lane(batch: LaneBatch, now: Now) -> str:
 
 def _ages(batch: LaneBatch, now: Now) -> list[Age]:
     """Return each entry's age. A retried dead letter stands where it was not made: it bounds no other's."""
+    if not batch.retried:
+        return ages([entry.made for entry in batch.entries], now)
     in_order = iter(ages([entry.made for entry in batch.entries if entry.position not in batch.retried], now))
     return [age(entry.made, now) if entry.position in batch.retried else next(in_order) for entry in batch.entries]
 
 
+def _are_retried(batch: LaneBatch) -> Iterable[bool]:
+    return (entry.position in batch.retried for entry in batch.entries) if batch.retried else repeat(False)
+
+
 def _entry(entry: EntryRow, known: Age, is_retried: bool) -> str:
-    marks = (',"by_clock":true' if known.by_clock else "") + (',"retried":true' if is_retried else "")
+    position, entry_id, kind, payload, made_at = entry[:5]
+    age_ms, by_clock = known
+    marks = (',"by_clock":true' if by_clock else "") + (',"retried":true' if is_retried else "")
     return (
-        f'{{"seq":{entry.seq},"id":{encode(entry.id)},"kind":{encode(entry.kind)},"made_at":{entry.made_at},'
-        f'"age_ms":{"null" if known.ms is None else known.ms}{marks},"payload":{entry.body}}}'
+        f'{{"seq":{position & SEQ_MASK},"id":{encode(entry_id)},"kind":{encode(kind)},"made_at":{made_at},'
+        f'"age_ms":{"null" if age_ms is None else age_ms}{marks},"payload":{payload}}}'
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._core.ages import Now
 from .._core.schedule import Done, Retry, Split, Suspend
 from .._journal.records import LaneBatch, LaneResult, Refusal
 from .._journal.tables import LANE_SHIFT
@@ -42,7 +43,7 @@ class ReplayDialect:
         nobodys = [
             replace(batch, lane=replace(batch.lane, claimed_position=None), token=None, entries=()) for batch in batches
         ]
-        self._exchange(nobodys, if_not_spoken=LMG)
+        self._exchange(nobodys, self._parts.now(), if_not_spoken=LMG)
 
     def send(self, batches: list[LaneBatch]) -> bool:
         """
@@ -54,21 +55,22 @@ class ReplayDialect:
         Returns:
             Whether the entries were in it.
         """
-        is_first = self._parts.now().server_ms is None
+        now = self._parts.now()
+        is_first = now.server_ms is None
         if is_first:
             batches = [replace(batch, entries=()) for batch in batches]
-        self._exchange(batches, if_not_spoken=None)
+        self._exchange(batches, now, if_not_spoken=None)
         return not is_first
 
-    def _exchange(self, batches: list[LaneBatch], if_not_spoken: str | None) -> None:
+    def _exchange(self, batches: list[LaneBatch], now: Now, if_not_spoken: str | None) -> None:
         parts = self._parts
         for batch in batches:
             if batch.entries:
                 parts.progress.sending(batch.entries[-1].position)
-        outcome = parts.transport.replay(replay_body(parts.outbox.device(), batches, parts.now()))
+        outcome = parts.transport.replay(replay_body(parts.outbox.device(), batches, now))
         match outcome:
             case Replayed(reply=reply):
-                self._accept(batches, reply)
+                self._accept(batches, now, reply)
             case NotSpoken():
                 parts.progress.choose(if_not_spoken)
                 parts.progress.ended(Done(), reached=True)
@@ -80,7 +82,7 @@ class ReplayDialect:
             case Retry() | Split() | Suspend():
                 parts.progress.ended(outcome, reached=not isinstance(outcome, Retry) or outcome.reached)
 
-    def _accept(self, batches: list[LaneBatch], reply: Reply) -> None:
+    def _accept(self, batches: list[LaneBatch], now: Now, reply: Reply) -> None:
         parts = self._parts
         results = self._believe(batches, reply)
         if results is None:
@@ -102,7 +104,8 @@ class ReplayDialect:
         ]
         recorded = parts.outbox.record(results, now_ms=parts.clock.wall_ms(), is_exchange=True)
         self._reclaim(batches, reply)
-        self._learn(reply)
+        if now.server_ms is None:
+            self._learn(reply)
         if forked:
             self._fork(forked, "this journal is a copy of one that is in use")
         else:
@@ -153,9 +156,10 @@ class ReplayDialect:
                     moved = True
                     continue
                 return None
-            sent = {(entry.seq, entry.id) for entry in batch.entries if entry.position <= through[0]}
-            if any((refusal.seq, refusal.id) not in sent for refusal in lane.refused):
-                return None
+            if lane.refused:
+                sent = {(entry.seq, entry.id) for entry in batch.entries if entry.position <= through[0]}
+                if any((refusal.seq, refusal.id) not in sent for refusal in lane.refused):
+                    return None
             opened = not batch.entries and lane.session_token is not None
             moved = moved or opened or lane.status == "parked" or through[0] > batch.lane.acked_position
             results.append(
@@ -179,7 +183,7 @@ class ReplayDialect:
         base = row.lane_id << LANE_SHIFT
         if (named.seq, named.id) == (row.acked_seq, row.acked_id):
             return row.acked_position, row.acked_id
-        for entry in batch.entries:
+        for entry in reversed(batch.entries):  # nearly always it is the last one
             if (entry.seq, entry.id) == (named.seq, named.id):
                 return entry.position, entry.id
         if named.id is not None and named.seq > row.acked_seq and self._parts.outbox.holds(base + named.seq, named.id):
@@ -223,5 +227,4 @@ class ReplayDialect:
     def _learn(self, reply: Reply) -> None:
         """Fix this boot on the platform's time line, once, so that everything of it is dated alike."""
         clock = self._parts.clock
-        if self._parts.now().server_ms is None:
-            self._parts.outbox.learn_boot(clock.boot_id(), reply.time - clock.since_boot_ms())
+        self._parts.outbox.learn_boot(clock.boot_id(), reply.time - clock.since_boot_ms())

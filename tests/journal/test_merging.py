@@ -147,7 +147,7 @@ def merged(connection: Connection, story: Story, queue: list[EntryRow]) -> list[
     driver_connection(connection).executemany(
         "INSERT INTO entries (position, id, kind, body, made_at, boot_id, since_boot_ms, digest)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [tuple(getattr(entry, name) for name in EntryRow.__slots__) for entry in unacked],
+        [tuple(getattr(entry, name) for name in EntryRow._fields) for entry in unacked],
     )
     start, ended, removed = 0, False, 0
     while not ended:
