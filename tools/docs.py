@@ -1,5 +1,5 @@
 """
-The parts of docs/ that are made from the code: what both APIs are, and who may do what.
+What is made from the code: in docs/ what both APIs are and who may do what; the journal's tables as SQL.
 
     python3 -m tools.docs          write them
     python3 -m tools.docs --check  say which are out of date; exit code 1 if any is
@@ -12,14 +12,17 @@ import sys
 from pathlib import Path
 
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, print_type
+from sqlalchemy import create_mock_engine
 
+from lmg_offline._journal.tables import metadata
 from lmg_offline.platform.admin_api.access import ROLES
 from lmg_offline.platform.admin_api.endpoints import PREFIX
 from lmg_offline.platform.admin_api.routes import DESCRIPTION, ENDPOINTS
 from lmg_offline.platform.audience_api.executor import read_sdl
 from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 _ROOTS = ("Query", "Mutation")
 _ROLES_ABOUT = """\
@@ -29,6 +32,14 @@ The endpoints of the Admin API and the roles that an admin key may have, as
 `python3 tools/dev.py docs` writes them. Another role gets 403. An admin manages
 every key but those of owners.
 """
+_SCHEMA_ABOUT = '''\
+"""
+The newest journal's tables as SQL, made from `tables.py` by `python3 tools/dev.py docs`.
+
+Ready, because a new process would take longer to build and compile those tables than to import the package.
+"""
+
+'''
 _ABOUT = """\
 # The Audience API, as `python3 tools/dev.py docs` writes it. Two endpoints, each a schema of its own:
 # the types of the first, then what the second has beside them. `extend` marks fields that only the
@@ -83,12 +94,32 @@ def admin_roles() -> str:
     return "\n".join(lines) + "\n"
 
 
+def journal_schema() -> str:
+    """Return a module with the statements that make a journal's tables, and each table's columns."""
+    statements: list[str] = []
+    engine = create_mock_engine(
+        "sqlite://", lambda statement, *_: statements.append(str(statement.compile(dialect=engine.dialect)))
+    )
+    metadata.create_all(engine, checkfirst=False)
+    lines = [_SCHEMA_ABOUT, "STATEMENTS = (\n"]
+    for statement in statements:
+        text = "\n".join(line.rstrip().replace("\t", "    ") for line in statement.strip().splitlines())
+        lines.append(f'    """{text}""",\n')
+    lines.append(")\nCOLUMNS: dict[str, tuple[str, ...]] = {\n")
+    for table in metadata.sorted_tables:
+        names = "".join(f'        "{column.name}",\n' for column in table.columns)
+        lines.append(f'    "{table.name}": (\n{names}    ),\n')
+    lines.append("}\n")
+    return "".join(lines)
+
+
 def files() -> dict[Path, str]:
     """Return what is made, by where it lies."""
     return {
         DOCS / "audience-api.graphql": audience_api(),
         DOCS / "admin-openapi.json": admin_api(),
         DOCS / "admin-roles.md": admin_roles(),
+        ROOT / "lmg_offline" / "_journal" / "schema.py": journal_schema(),
     }
 
 
@@ -96,7 +127,7 @@ def main(words: list[str]) -> int:
     """Write the files, or check them."""
     stale = [path for path, text in files().items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:
-        print(f"{path.relative_to(DOCS.parent)} {'is out of date' if words == ['--check'] else 'written'}")
+        print(f"{path.relative_to(ROOT)} {'is out of date' if words == ['--check'] else 'written'}")
         if words != ["--check"]:
             path.write_text(files()[path], "utf-8")
     return int(bool(stale) and words == ["--check"])

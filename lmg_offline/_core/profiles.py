@@ -18,7 +18,8 @@ def fold(profile: str | None, entries: Sequence[tuple[str, str]]) -> dict[str, J
         entries: Kind and payload of each, the payload as JSON, oldest first.
     """
     merged: dict[str, Json] = json.loads(profile) if profile else {}
-    payloads = json.loads(f"[{','.join([payload for _, payload in entries])}]")  # at once: one by one takes twice as long
+    # At once: one by one takes twice as long.
+    payloads = json.loads(f"[{','.join([payload for _, payload in entries])}]")
     for (kind, _), payload in zip(entries, payloads, strict=True):
         merged.update(_change_of(kind, payload))
     return {name: value for name, value in merged.items() if value is not None}

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from .._support.ids import new_id
 from .engine import rows, scalar
 from .journal import mark_drained
+from .keys import LANE_SHIFT, SEQ_MASK
 from .rebuild import Kept
 from .records import lane_digest
-from .tables import LANE_SHIFT, SEQ_MASK
 
 # A row's number that lies further than this beyond all that is known is a flipped bit.
 _MOST_AHEAD = 100_000

@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from ..config import Bounds
 from ..errors import JournalFull
 from .engine import driver_connection, rows, scalar
+from .keys import LANE_SHIFT
 from .merging import merge
 from .store import Store
-from .tables import LANE_SHIFT
 
 _NO_BOUND = 1 << 62
 # The smallest row there can be: two ids, a number, a digest. The file can't hold more of them.

@@ -20,8 +20,8 @@ from .._support.clock import utc_from_ms
 from ..errors import ValidationError
 from .engine import rows, scalar
 from .journal import Journal, follow, mark_drained, note_moved, note_removed
+from .keys import LANE_SHIFT, SEQ_MASK
 from .records import digest_of
-from .tables import LANE_SHIFT, SEQ_MASK
 
 
 @dataclass(frozen=True, slots=True)

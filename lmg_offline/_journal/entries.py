@@ -21,9 +21,9 @@ from ..protocol.canonical import size_of
 from .bounds import NoRoom, Room
 from .commits import Together
 from .engine import Driver, scalar
+from .keys import LANE_SHIFT, SEQ_MASK
 from .records import digest_of
 from .store import Store
-from .tables import LANE_SHIFT, SEQ_MASK
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from .engine import rows, scalar
-from .tables import SEQ_MASK
+from .keys import SEQ_MASK
 
 KEPT = 256
 # How often it is looked for: at every so many sessions.

@@ -7,7 +7,6 @@ bounds, and on a full disk the ballast is there for them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +25,9 @@ from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
 from .entries import Entries, Written
 from .finished import let_go
+from .keys import LANE_SHIFT, SEQ_MASK
 from .records import LaneRow, lane_digest
 from .store import LOCK_TIMEOUT_S, Store
-from .tables import LANE_SHIFT, SEQ_MASK
 
 LANE_COLUMNS = (
     "lane_id, session_id, user_id, state, sealed_at, last_position, acked_position, acked_id,"

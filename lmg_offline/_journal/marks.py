@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from .engine import rows, scalar
+from .keys import LANE_SHIFT
 from .store import Store
-from .tables import LANE_SHIFT
 
 _IN_LANE = "e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
 # For each lane that matters its last queued entry; for one lane its first, and why it is parked.

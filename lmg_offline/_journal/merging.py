@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from .._core.merging import ProfileWrite, superseded
 from .engine import rows
+from .keys import LANE_SHIFT
 from .records import EntryRow
-from .tables import LANE_SHIFT
 
 # Bodies of other kinds are left where they are. The lanes' own ranges of keys are sought, lane by lane.
 _UNSENT = (

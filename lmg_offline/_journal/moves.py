@@ -19,8 +19,8 @@ from ..protocol.canonical import encode
 from .engine import rows, scalar
 from .entries import Written
 from .journal import LANE_COLUMNS, mark_drained, note_moved, retried_in, seal_identity
+from .keys import LANE_SHIFT, SEQ_MASK
 from .records import EntryRow, LaneRow, digest_of
-from .tables import LANE_SHIFT, SEQ_MASK
 
 ENTRY_COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 _OPENING = ("identify", "forget")

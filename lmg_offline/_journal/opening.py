@@ -17,7 +17,7 @@ from .._support.clock import Clock
 from . import migrations
 from .aside import Aside
 from .salvage import Salvage
-from .tables import metadata
+from .schema import COLUMNS
 
 _PAGE_BYTES = 4096  # SQLite's own choice, which the package leaves alone
 # Offsets in the file's header. Source: sqlite.org/fileformat2.html, 1.3.
@@ -25,7 +25,7 @@ _HEADER_BYTES, _CHANGES, _PAGES, _CHANGES_OF_SIZE = 100, 24, 28, 92
 _INNER_NODE = 5
 _TEMPLATE = "template.db"
 # What every version has.
-_NEEDED = frozenset(metadata.tables) - {"recoveries", "lmg_sessions"}
+_NEEDED = frozenset(COLUMNS) - {"recoveries", "lmg_sessions"}
 _AS_IT_IS, _NEW_HEADER, _NEW_SCHEMA = range(3)
 
 

@@ -22,10 +22,10 @@ from ..protocol.canonical import size_of
 from . import moves
 from .engine import driver_connection, rows, scalar
 from .journal import LANE_COLUMNS, Journal, mark_drained, retried_in
+from .keys import LANE_SHIFT, SEQ_MASK
 from .moves import ENTRY_COLUMNS
 from .parts import in_parts
 from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded, row_digest
-from .tables import LANE_SHIFT, SEQ_MASK
 
 _LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
 _DAMAGED = "the journal holds something else than what was written; call again, it is recovered"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .keys import SEQ_MASK
 from .records import LaneResult
-from .tables import SEQ_MASK
 
 MOST_ENTRIES = 16
 MOST_BYTES = 16 * 1024

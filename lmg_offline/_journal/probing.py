@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .tables import metadata
+from .schema import COLUMNS
 
 # How many columns a table had in the versions of the journal, where that has changed: they were added at the end.
 WIDTHS = {"device": (6, 10, 13), "lanes": (18, 22, 23), "lmg_sessions": (6, 7), "ledger": (6, 7), "boots": (2, 3)}
@@ -48,7 +48,7 @@ class Probe:
     def _named(self, table: str) -> dict[str, str]:
         """Return what the file calls each of a table's columns; looked up once."""
         if table not in self._names:
-            known, there = metadata.tables[table].columns.keys(), self._there(table)
+            known, there = list(COLUMNS[table]), self._there(table)
             is_whole = there == known[: len(there)] or len(there) in WIDTHS.get(table, (len(known),))
             self._names[table] = dict(zip(known, there, strict=False)) if is_whole else {}
         return self._names[table]

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from .._support.ids import new_id, new_secret
 from ..config import MAX_BYTES, MAX_ENTRIES
 from .engine import scalar
+from .keys import LANE_SHIFT
 from .migrations import open_lane
 from .salvage import Salvage, Values
-from .tables import LANE_SHIFT, metadata
+from .schema import COLUMNS
 
 _PART = 500
 # Where lanes may be missing, the ids of the next few are left out: receipts name them.
@@ -88,13 +89,13 @@ def rebuild(connection: Connection, salvage: Salvage | None, reached: int | None
 
 def _queue(connection: Connection, salvage: Salvage, lanes: dict[int, Values], kept: Kept) -> None:
     salvage.is_short()
-    ledger = metadata.tables["ledger"].columns.keys()
+    ledger = COLUMNS["ledger"]
     _insert(connection, "ledger", (dict(zip(ledger, row, strict=True)) for row in salvage.ledger()))
     for table, found in (("dead_letters", salvage.dead_letters(lanes)), ("entries", salvage.entries(lanes))):
         if table == "entries":
             kept.is_ledger_whole = not salvage.is_short() and not salvage.damaged
             kept.damaged = tuple(salvage.damaged)
-        names = metadata.tables[table].columns.keys()
+        names = COLUMNS[table]
         owned = (row for row in found if _is_owned(row[0], lanes, kept))
         _insert(connection, table, (dict(zip(names, row, strict=True)) for row in owned))
     kept.is_queue_whole = not salvage.is_short()
@@ -228,7 +229,7 @@ def _is_own(row: Values, current: int) -> bool:
 
 def _insert(connection: Connection, table: str, found: Iterable[Values]) -> None:
     """Insert rows, a part at a time; what is there already, or is no row of the table, stays out."""
-    names = metadata.tables[table].columns.keys()
+    names = COLUMNS[table]
     columns = ", ".join(f'"{name}"' for name in names)
     sql = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({', '.join('?' * len(names))})"
     values: Iterator[tuple[Any, ...]] = (tuple(row.get(name) for name in names) for row in found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .._core.ages import Made
-from .tables import LANE_SHIFT, SEQ_MASK
+from .keys import LANE_SHIFT, SEQ_MASK
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._core.identity import AudienceState
+from .keys import LANE_SHIFT, SEQ_MASK
 from .probing import Probe, Row
 from .records import digest_of, lane_digest, old_digest_of, row_digest
-from .tables import LANE_SHIFT, SEQ_MASK, dead_letters, entries, ledger, metadata
+from .tables import dead_letters, entries, ledger, metadata
 
 MOST_LANES = (1 << 31) - 1
 _LARGEST = (1 << 63) - 1

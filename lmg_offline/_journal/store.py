@@ -59,10 +59,10 @@ from .engine import (
     scalar,
     shown_cause,
 )
+from .keys import LANE_SHIFT
 from .mark import FILE_NAME as MARK_NAME
 from .mark import Mark
 from .records import Recovery
-from .tables import LANE_SHIFT
 from .upkeep import upkeep
 
 T = TypeVar("T")
@@ -435,8 +435,6 @@ class Store:
 
         Called with the file lock held.
         """
-        from .recovery import recover  # it is built on what is built on the store
-
         set_aside = Aside(self.path)
         with mapped(self.path):
             for _ in range(MOST_RECOVERIES):
@@ -447,6 +445,8 @@ class Store:
                         self._mark.remove()
                         migrations.create(self.path, self.clock)
                     else:
+                        from .recovery import recover  # it is built on what is built on the store
+
                         if set_aside.unfinished() is None:
                             self._set_aside()
                         recover(self.path, set_aside, self._mark, self.clock)

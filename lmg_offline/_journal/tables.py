@@ -5,6 +5,8 @@ An entry's `position` is `lane_id * 2**32 + seq`: the integer key is the order
 of replay, a lane is one range of it, and its next number is found by one seek,
 with no index beside the key. Numbers are not used twice because a lane's
 `last_position` never falls; lane ids come from AUTOINCREMENT.
+
+`schema.py` is made of this: `python3 tools/dev.py docs`.
 """
 
 from __future__ import annotations
@@ -23,9 +25,6 @@ from sqlalchemy import (
 )
 
 from ..config import MAX_BYTES, MAX_ENTRIES
-
-LANE_SHIFT = 32
-SEQ_MASK = (1 << LANE_SHIFT) - 1
 
 metadata = MetaData()
 
@@ -89,7 +88,7 @@ lanes = Table(
     sqlite_autoincrement=True,
 )
 Index("lanes_not_drained", lanes.c.lane_id, sqlite_where=text("drained = 0"))
-lanes_by_user = Index("lanes_by_user", lanes.c.user_id, sqlite_where=text("user_id IS NOT NULL"))
+Index("lanes_by_user", lanes.c.user_id, sqlite_where=text("user_id IS NOT NULL"))
 
 
 # A lane's session on a platform that speaks the LMG dialect. `claim` is what that session
@@ -152,7 +151,7 @@ ledger = Table(
     sqlite_autoincrement=True,
 )
 Index("ledger_by_position", ledger.c.first_position)
-ledger_retried = Index("ledger_retried", ledger.c.moved_to, sqlite_where=text("reason = 'retried'"))
+Index("ledger_retried", ledger.c.moved_to, sqlite_where=text("reason = 'retried'"))
 
 tokens = Table(
     "tokens",

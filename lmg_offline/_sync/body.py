@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from itertools import repeat
 
 from .._core.ages import Age, Now, age, ages
+from .._journal.keys import SEQ_MASK
 from .._journal.outbox import DeviceIdentity
 from .._journal.records import EntryRow, LaneBatch
-from .._journal.tables import SEQ_MASK
 from ..protocol.canonical import encode
 from ..protocol.replay import DOCUMENT
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from .._core import schedule
 from .._core.schedule import Done, Retry, ScheduleState, Split, Suspend
+from .._journal.keys import LANE_SHIFT
 from .._journal.outbox import Outbox, SavedSync
-from .._journal.tables import LANE_SHIFT
 from .._support.bell import Bell
 from .._support.clock import Clock
 from .._support.forks import renew_in_child

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from .._core.ages import Now
 from .._core.schedule import Done, Retry, Split, Suspend
+from .._journal.keys import LANE_SHIFT
 from .._journal.records import LaneBatch, LaneResult, Refusal
-from .._journal.tables import LANE_SHIFT
 from .._transport.port import DeviceRefused, NotSpoken, Replayed
 from ..protocol.replay import LaneReply, Reply
 from .body import replay_body

@@ -11,10 +11,10 @@ from .._core.reads import LocalBookmark
 from .._core.redemption import SessionMark, refused
 from .._journal.desk import Desk
 from .._journal.journal import Identified, Journal
+from .._journal.keys import LANE_SHIFT
 from .._journal.readcache import ReadCache
 from .._journal.records import LaneRow
 from .._journal.redemptions import Redemptions
-from .._journal.tables import LANE_SHIFT
 from .._support.forks import renew_in_child
 from .._support.log import log
 from ..errors import IdentifyRejected, JournalError, VerificationRequired

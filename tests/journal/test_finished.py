@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lmg_offline._journal import finished
+from lmg_offline._journal.keys import LANE_SHIFT
 from lmg_offline._journal.mark import Mark
-from lmg_offline._journal.tables import LANE_SHIFT
 from lmg_offline.config import Bounds
 from lmg_offline.errors import ValidationError
 from tests.fakes import Rig

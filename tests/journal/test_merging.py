@@ -14,9 +14,10 @@ from sqlalchemy.pool import StaticPool
 
 from lmg_offline._core.ages import Now, age
 from lmg_offline._journal.engine import Driver, driver_connection, rows
+from lmg_offline._journal.keys import LANE_SHIFT, SEQ_MASK
 from lmg_offline._journal.merging import merge
 from lmg_offline._journal.records import EntryRow, digest_of
-from lmg_offline._journal.tables import LANE_SHIFT, SEQ_MASK, metadata
+from lmg_offline._journal.tables import metadata
 from lmg_offline.platform.lanes import Apply, plan
 from lmg_offline.platform.profiles import Value, effective, to_text
 from lmg_offline.protocol.values import START, Entry, Lane, Position

@@ -21,8 +21,8 @@ from lmg_offline import Client
 from lmg_offline._journal import migrations
 from lmg_offline._journal.desk import Desk
 from lmg_offline._journal.journal import Journal
+from lmg_offline._journal.keys import LANE_SHIFT
 from lmg_offline._journal.mark import Mark
-from lmg_offline._journal.tables import LANE_SHIFT
 from lmg_offline._support.clock import SystemClock
 from lmg_offline._sync.lease import Lease
 from lmg_offline.errors import JournalCorrupt, JournalUnavailable, ValidationError

@@ -19,9 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lmg_offline._journal.desk import Desk
 from lmg_offline._journal.journal import Journal
+from lmg_offline._journal.keys import LANE_SHIFT, SEQ_MASK
 from lmg_offline._journal.outbox import Outbox
 from lmg_offline._journal.records import LaneBatch, LaneResult, Refusal
-from lmg_offline._journal.tables import LANE_SHIFT, SEQ_MASK
 from lmg_offline.config import Bounds
 from lmg_offline.errors import JournalFull
 from tests.fakes import ManualClock

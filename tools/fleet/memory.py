@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from lmg_offline._journal.keys import LANE_SHIFT
 from lmg_offline._journal.outbox import ENTRY_BYTES, LANE_BYTES, MAX_LANES, DeviceIdentity, Outbox, SavedSync
 from lmg_offline._journal.records import EntryRow, LaneBatch, LaneResult, LaneRow, Recorded
-from lmg_offline._journal.tables import LANE_SHIFT
 from lmg_offline._support.clock import Clock
 from lmg_offline._support.ids import new_id, new_secret
 
