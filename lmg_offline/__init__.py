@@ -35,11 +35,12 @@ if TYPE_CHECKING:
         ValidationError,
         VerificationRequired,
     )
-    from .models import Page, ShareMethod
+    from .models import Page
     from .prompts import PromptResolver
     from .protocol.profile import Gender, Profile
     from .receipts import Identification, Receipt
     from .redemption import OfferState, OfferStatus, Prompt, RedemptionReason
+    from .sharing import ShareMethod
     from .status import Status
 
 __all__ = [
@@ -94,7 +95,7 @@ _HOMES = {
     "Receipt": ".receipts",
     "RedemptionController": ".controller",
     "RedemptionReason": ".redemption",
-    "ShareMethod": ".models",
+    "ShareMethod": ".sharing",
     "Status": ".status",
 }
 

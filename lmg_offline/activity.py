@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._core.arguments import check_id, check_text, check_texts
 from .errors import ValidationError
-from .models import ShareMethod
 from .protocol.canonical import check, encode, fields_of, is_a
 from .receipts import Receipt
+from .sharing import ShareMethod
 
 if TYPE_CHECKING:
     from ._sync.session import Session

@@ -8,44 +8,65 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ._core.arguments import check_wait
-from ._core.explain import LaneFacts, SyncFacts, explain
 from ._journal import location
-from ._journal.desk import Audit, Desk
+from ._journal.desk import Desk
 from ._journal.journal import Journal
-from ._journal.marks import Marks
-from ._journal.outbox import Outbox
 from ._journal.readcache import ReadCache
 from ._journal.records import Recovery
 from ._support.clock import Clock, SystemClock, utc_from_ms
 from ._support.log import log
 from ._sync.events import Callback, Events
+from ._sync.late import Late
 from ._sync.lease import Lease
-from ._sync.reads import Reads
-from ._sync.runner import Runner
 from ._sync.session import Session
 from ._sync.thread import SyncThread
-from ._sync.tokens import TokenProvider
 from .activity import Activity
-from .business import BusinessApi
-from .collection import CollectionApi
 from .config import MAX_BYTES, MAX_ENTRIES, Config, LmgSettings, make_config
 from .device import Device
 from .errors import ClientClosed, JournalError
 from .geo import ContentFilter
-from .location import LocationApi
-from .offer import OfferApi
-from .search import SearchApi
-from .status import Recovered, Status
 from .user import User
+
+if TYPE_CHECKING:
+    from ._journal.shown import Audit
+    from ._sync.reads import Reads
+    from ._sync.runner import Runner
+    from ._sync.tokens import TokenProvider
+    from ._transport.http import HttpTransport
+    from .business import BusinessApi
+    from .collection import CollectionApi
+    from .location import LocationApi
+    from .offer import OfferApi
+    from .search import SearchApi
+    from .status import Status
 
 EXIT_TIMEOUT_S = 1.0
 CLOSE_GRACE_S = 0.5  # for the journal's file alone, which takes milliseconds unless somebody holds it
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
 RECOVERED = "journal_recovered"
+_TRANSPORT_MODULES = ("lmg_offline._transport.http",)
+# What is loaded when it is first needed, all of it by the sync thread: there no Ctrl-C can come in the middle of it.
+_RUNNER_MODULES = (
+    "lmg_offline._sync.runner",
+    "lmg_offline._sync.reads",
+    "lmg_offline._core.explain",
+    "lmg_offline._journal.marks",
+    "lmg_offline._journal.merging",
+    "lmg_offline._journal.outbox",
+    "lmg_offline._journal.shown",
+    "lmg_offline.business",
+    "lmg_offline.collection",
+    "lmg_offline.location",
+    "lmg_offline.offer",
+    "lmg_offline.search",
+    "lmg_offline.status",
+)
 
 
 class Client:
@@ -139,51 +160,107 @@ class Client:
         _live.add(self)
 
     def _build(self, config: Config, token_provider: TokenProvider | None, lmg: LmgSettings) -> None:
-        outbox, cache = Outbox(self._journal), ReadCache(self._journal.store, config.bounds.max_bytes)
-        self._runner: Runner | None = None
+        self._cache = ReadCache(self._journal.store, config.bounds.max_bytes)
+        self._content_filter = ContentFilter()
+        self._transport: Late[HttpTransport] | None = None
+        self._runner: Late[Runner] | None = None
         self._thread: SyncThread | None = None
-        self._transport = None
         if config.sync:
-            from ._transport.http import HttpTransport
-
-            self._transport = HttpTransport(
-                config.endpoint,
-                config.write_key,
-                deadline_s=config.request_deadline_s,
-                client_headers=self._device.headers,
-            )
-            self._runner = Runner(
-                self._journal,
-                outbox,
-                self._transport,
-                self._events,
-                endpoint=config.endpoint,
-                write_key=config.write_key,
-                token_provider=token_provider,
-                device=self._device,
-                lmg=lmg,
-                app_id=config.app_name,
+            self._transport = transport = Late(_TRANSPORT_MODULES, lambda: self._new_transport(config))
+            self._runner = Late(
+                _RUNNER_MODULES, lambda: self._new_runner(config, transport(), token_provider, lmg)
             )
             self._thread = SyncThread(
                 self._runner, Lease(self._folder), self._journal.store, lambda: self._session.settle()
             )
-        desk = Desk(self._journal, self._wake)
-        self._desk = desk
-        self._session = Session(self._journal, desk, cache, self._runner, self._thread, self._check_open)
-        reads = Reads(self._journal, outbox, cache, self._transport, self._runner, self._thread)
-        content_filter = self._content_filter = ContentFilter()
+        self._desk = Desk(self._journal, self._wake)
+        self._session = Session(self._journal, self._desk, self._cache, self._runner, self._thread, self._check_open)
         self.user = User(self._session, lambda: self._events.emit("session_reset"))
         self.activity = Activity(self._session)
-        self.business = BusinessApi(reads, self._session, content_filter)
-        self.offer = OfferApi(
-            reads, self._session, content_filter, self._device.position, monotonic_s=self._clock.monotonic_s
-        )
-        self.location = LocationApi(reads, self._session, content_filter)
-        self.collection = CollectionApi(reads, self._session, content_filter)
-        self.search = SearchApi(reads, self._session, content_filter)
         self.identify = self.user.identify
         if self._thread is not None:
             self._thread.start()
+
+    def _new_transport(self, config: Config) -> HttpTransport:
+        from ._transport.http import HttpTransport
+
+        return HttpTransport(
+            config.endpoint,
+            config.write_key,
+            deadline_s=config.request_deadline_s,
+            client_headers=self._device.headers,
+        )
+
+    def _new_runner(
+        self, config: Config, transport: HttpTransport, token_provider: TokenProvider | None, lmg: LmgSettings
+    ) -> Runner:
+        from ._journal.outbox import Outbox
+        from ._sync.runner import Runner
+
+        return Runner(
+            self._journal,
+            Outbox(self._journal),
+            transport,
+            self._events,
+            endpoint=config.endpoint,
+            write_key=config.write_key,
+            token_provider=token_provider,
+            device=self._device,
+            lmg=lmg,
+            app_id=config.app_name,
+        )
+
+    # What reads and redeems is loaded when it is first used: a new process comes to its first write without it.
+
+    @cached_property
+    def _reads(self) -> Reads:
+        from ._journal.outbox import Outbox
+        from ._sync.reads import Reads
+
+        return Reads(
+            self._journal, Outbox(self._journal), self._cache, self._transport, self._runner, self._thread
+        )
+
+    @cached_property
+    def business(self) -> BusinessApi:
+        """Businesses, one or a feed of them."""
+        from .business import BusinessApi
+
+        return BusinessApi(self._reads, self._session, self._content_filter)
+
+    @cached_property
+    def offer(self) -> OfferApi:
+        """Offers: read, saved, redeemed."""
+        from .offer import OfferApi
+
+        return OfferApi(
+            self._reads,
+            self._session,
+            self._content_filter,
+            self._device.position,
+            monotonic_s=self._clock.monotonic_s,
+        )
+
+    @cached_property
+    def location(self) -> LocationApi:
+        """A business's locations."""
+        from .location import LocationApi
+
+        return LocationApi(self._reads, self._session, self._content_filter)
+
+    @cached_property
+    def collection(self) -> CollectionApi:
+        """Collections of businesses."""
+        from .collection import CollectionApi
+
+        return CollectionApi(self._reads, self._session, self._content_filter)
+
+    @cached_property
+    def search(self) -> SearchApi:
+        """Search, and the person's recent terms."""
+        from .search import SearchApi
+
+        return SearchApi(self._reads, self._session, self._content_filter)
 
     @property
     def journal(self) -> Desk:
@@ -288,6 +365,8 @@ class Client:
 
     def _flush(self, timeout: float | None, is_wanted: Callable[[], bool]) -> bool:
         """As `flush`, until nobody wants it any more."""
+        from ._journal.marks import Marks
+
         self._check_open()
         store = self._journal.store
         marks = Marks(store)
@@ -305,21 +384,26 @@ class Client:
             if self._runner is None or self._thread is None or self._thread.is_current:
                 return False
             self._thread.start()  # if it has died
-            view = self._runner.view()
+            runner = self._runner()
+            view = runner.view()
             if view.suspended_code is not None:
                 return False
             if now - hurried_at >= HURRY_EVERY_S and (hurried_at < 0 or not view.online):
                 hurried_at = now
-                self._runner.hurry()
+                runner.hurry()
                 self._thread.wake()
             store.wait_for_write(seen, min(left_s, FLUSH_POLL_S))
 
     def status(self) -> Status:
         """Return what is queued and what the sync is doing."""
+        from ._journal.outbox import Outbox
+        from .status import Recovered, Status
+
         self._check_open()
         counts = self._desk.counts()
         lane = self._journal.current()
-        view = self._runner.view() if self._runner is not None else None
+        view = self._runner().view() if self._runner is not None else None
+        recovery = self._journal.store.recovery
         now_ms = self._clock.wall_ms()
         oldest = counts.oldest_made_at
         saved = Outbox(self._journal).saved_sync()
@@ -344,11 +428,15 @@ class Client:
             journal_bytes=self._journal.store.used_bytes(),
             max_entries=self._journal.bounds.max_entries,
             max_bytes=self._journal.bounds.max_bytes,
-            recovery=_recovered(self._journal.store.recovery),
+            recovery=None if recovery is None else Recovered(
+                utc_from_ms(recovery.at), recovery.recovered, recovery.lost, recovery.folder
+            ),
         )
 
     def explain(self) -> list[str]:
         """Return one sentence per lane that is not moving: why, and what would unblock it."""
+        from ._core.explain import LaneFacts, SyncFacts, explain
+
         status = self.status()
         waiting = self._waiting()
         lanes = [
@@ -373,7 +461,7 @@ class Client:
         """Return for each session whose lane the sync leaves out for now: for how many seconds, and why."""
         if self._runner is None:
             return {}
-        waiting = self._runner.waiting()
+        waiting = self._runner().waiting()
         found = self._journal.store.read("SELECT lane_id, session_id FROM lanes WHERE drained = 0") if waiting else []
         return {session_id: waiting[lane_id] for lane_id, session_id in found if lane_id in waiting}
 
@@ -399,8 +487,8 @@ class Client:
         deadline = time.monotonic() + timeout
         _live.discard(self)
         try:
-            if self._transport is not None:
-                self._transport.close()
+            if self._transport is not None and self._transport.made is not None:
+                self._transport.made.close()
             return self._thread.close(timeout) if self._thread is not None else True
         finally:
             self._end_hearing()
@@ -424,12 +512,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._config.endpoint}, {'closed' if self._closed else 'open'}>"
-
-
-def _recovered(recovery: Recovery | None) -> Recovered | None:
-    if recovery is None:
-        return None
-    return Recovered(utc_from_ms(recovery.at), recovery.recovered, recovery.lost, recovery.folder)
 
 
 _live: weakref.WeakSet[Client] = weakref.WeakSet()

@@ -9,19 +9,15 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._support.clock import Clock
 from ._support.forks import renew_in_child
 from .errors import ValidationError
 from .geo import check_point
-from .models import DevicePosition
-from .protocol.replay import (
-    GEO_ACCURACY_HEADER,
-    GEO_AGE_HEADER,
-    GEO_POINT_HEADER,
-    LOCALE_HEADER,
-    TIMEZONE_HEADER,
-)
+
+if TYPE_CHECKING:
+    from .models import DevicePosition
 
 MAX_ACCURACY_M = 1_000_000.0
 _ZONES = "zoneinfo/"
@@ -70,6 +66,8 @@ class Device:
             found = self._position
         if found is None:
             return None
+        from .models import DevicePosition  # not on the way of a new process to its first write
+
         lat, lon, accuracy_m, at_s = found
         return DevicePosition(lat, lon, accuracy_m, max(0.0, self._clock.monotonic_s() - at_s))
 
@@ -80,17 +78,19 @@ class Device:
         Source: the public facts of the platform's SDKs: [longitude, latitude] as JSON, whole
         seconds. The accuracy goes to the millimetre: a reader of plain numbers knows no exponents.
         """
+        from .protocol import replay as wire  # as above: who asks for headers has a request to send
+
         headers: dict[str, str] = {}
         if self.language is not None:
-            headers[LOCALE_HEADER] = self.language
+            headers[wire.LOCALE_HEADER] = self.language
         if self.timezone is not None:
-            headers[TIMEZONE_HEADER] = self.timezone
+            headers[wire.TIMEZONE_HEADER] = self.timezone
         position = self.position()
         if position is not None:
-            headers[GEO_POINT_HEADER] = json.dumps([position.longitude, position.latitude])
-            headers[GEO_AGE_HEADER] = str(int(position.age_s))
+            headers[wire.GEO_POINT_HEADER] = json.dumps([position.longitude, position.latitude])
+            headers[wire.GEO_AGE_HEADER] = str(int(position.age_s))
             if position.accuracy_m is not None:
-                headers[GEO_ACCURACY_HEADER] = f"{position.accuracy_m:.3f}".rstrip("0").rstrip(".")
+                headers[wire.GEO_ACCURACY_HEADER] = f"{position.accuracy_m:.3f}".rstrip("0").rstrip(".")
         return headers
 
     def _age_s(self, at: datetime | None) -> float:

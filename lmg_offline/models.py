@@ -5,25 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Generic, TypeVar, overload
 
 T = TypeVar("T")
-
-
-class ShareMethod(str, Enum):
-    """
-    By what something was shared; the values are what activity carries.
-
-    Source: the real SDK's enum of sharing methods; its wire values are not public, these are our choice.
-    """
-
-    UNKNOWN = "unknown"
-    FACEBOOK = "facebook"
-    TWITTER = "twitter"
-    EMAIL = "email"
-    SMS = "sms"
-    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,7 +255,7 @@ class Rig:
             jitter=lambda: 0.5,
         )
         self.desk = Desk(self.journal, lambda: None)
-        self.session = Session(self.journal, self.desk, self.cache, self.runner, None, lambda: None)
+        self.session = Session(self.journal, self.desk, self.cache, lambda: self.runner, None, lambda: None)
 
     def drain(self, most: int = 200) -> None:
         """Step, moving the clock over every wait, until nothing is left to do."""

@@ -115,8 +115,8 @@ class RedemptionRig(Rig):
     def __init__(self, folder: Path, platform: RedeemingPlatform | None = None) -> None:
         super().__init__(folder, platform or RedeemingPlatform())
         thread: Any = StepThread(self)
-        self.session = Session(self.journal, self.desk, self.cache, self.runner, thread, lambda: None)
-        reads = Reads(self.journal, self.outbox, self.cache, self.platform, self.runner, thread)
+        self.session = Session(self.journal, self.desk, self.cache, lambda: self.runner, thread, lambda: None)
+        reads = Reads(self.journal, self.outbox, self.cache, lambda: self.platform, lambda: self.runner, thread)
         self.position: DevicePosition | None = None
         self.offer = OfferApi(
             reads, self.session, ContentFilter(), lambda: self.position, monotonic_s=self.clock.monotonic_s

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, print_type
 from sqlalchemy import create_mock_engine
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import ExecutableDDLElement
 
 from lmg_offline._journal.tables import metadata
 from lmg_offline.platform.admin_api.access import ROLES
@@ -97,11 +99,13 @@ def admin_roles() -> str:
 def journal_schema() -> str:
     """Return a module with the statements that make a journal's tables, and each table's columns."""
     statements: list[str] = []
-    engine = create_mock_engine(
-        "sqlite://", lambda statement, *_: statements.append(str(statement.compile(dialect=engine.dialect)))
-    )
-    metadata.create_all(engine, checkfirst=False)
+
+    def note(statement: ExecutableDDLElement, *_: object) -> None:
+        statements.append(str(statement.compile(dialect=sqlite.dialect())))
+
+    metadata.create_all(create_mock_engine("sqlite://", note), checkfirst=False)
     lines = [_SCHEMA_ABOUT, "STATEMENTS = (\n"]
+    statements.sort(key=lambda statement: statement if " INDEX " in statement else "")  # tables as they depend
     for statement in statements:
         text = "\n".join(line.rstrip().replace("\t", "    ") for line in statement.strip().splitlines())
         lines.append(f'    """{text}""",\n')

@@ -10,8 +10,8 @@ that is wrong now. Otherwise the age is unknown: doubt never overwrites newer va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .._support.clock import PROCESS_BOOT
@@ -20,8 +20,7 @@ from .._support.clock import PROCESS_BOOT
 EARLIEST_PLAUSIBLE_MS = 1_735_689_600_000  # 2025-01-01 UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(NamedTuple):
     """
     The device's clocks at the moment of sending.
 
@@ -33,7 +32,7 @@ class Now:
     wall_ms: int
     boot_id: str
     since_boot_ms: int
-    booted_at: dict[str, int] = field(default_factory=dict)
+    booted_at: Mapping[str, int] = MappingProxyType({})
 
     @property
     def server_ms(self) -> int | None:

@@ -2,16 +2,15 @@
 The operator's side of the journal: see, count, retry, discard.
 
 Public as `client.journal`. Bodies are parsed here, for people; nothing of them
-is in a repr.
+is in a repr. What is shown is of `shown.py`, which is loaded when somebody looks: every
+client has a desk, and few ever do.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -23,107 +22,8 @@ from .journal import Journal, follow, mark_drained, note_moved, note_removed
 from .keys import LANE_SHIFT, SEQ_MASK
 from .records import digest_of
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One queued entry, as people see it."""
-
-    id: str
-    receipt_id: str
-    session_id: str
-    seq: int
-    kind: str
-    payload: dict[str, object] = field(repr=False)
-    made_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One entry that was refused for good: why, and when."""
-
-    id: str
-    receipt_id: str
-    session_id: str
-    seq: int
-    kind: str
-    payload: dict[str, object] = field(repr=False)
-    made_at: datetime
-    code: str
-    message: str
-    refused_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """
-    One session's lane.
-
-    Attributes:
-        state: `anonymous`, `identified` or `verified`.
-
-        status: `open`, `sealed`, `parked` or `drained`.
-
-        applied_seq: Number of the last acknowledged entry, 0 for none.
-    """
-
-    session_id: str
-    user_id: str | None = field(repr=False)
-    state: str
-    status: str
-    queued: int
-    applied_seq: int
-    parked_code: str | None
-    parked_message: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """
-    Accepted entries that were not delivered as they were, and why.
-
-    Attributes:
-        session_id: None for a session that ended long ago: its lane is let go of.
-    """
-
-    session_id: str | None
-    first_seq: int
-    last_seq: int
-    entries: int
-    reason: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """
-    What became of every accepted entry, each figure counted by itself.
-
-    Attributes:
-        ledger: Entries by reason: superseded, discarded, forgotten, retried, moved, lost.
-    """
-
-    accepted: int
-    acknowledged: int
-    queued: int
-    parked: int
-    dead_letters: int
-    ledger: dict[str, int]
-
-    @property
-    def adds_up(self) -> bool:
-        """Every accepted entry is accounted for, once."""
-        found = self.acknowledged + self.queued + self.parked + self.dead_letters
-        return self.accepted == found + sum(self.ledger.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """The figures of `status()`."""
-
-    queued: int
-    parked: int
-    dead_letters: int
-    oldest_made_at: int | None
+if TYPE_CHECKING:
+    from .shown import Audit, Counts, DeadLetter, Entry, Lane, LedgerRow
 
 
 _IN_LANE = "position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
@@ -140,6 +40,8 @@ class Desk:
 
     def entries(self, limit: int | None = None) -> list[Entry]:
         """Return the queued entries in the order of replay, parked ones included."""
+        from .shown import Entry
+
         found = self._store.read(
             f"SELECT position, id, {_SESSION}, kind, body, made_at FROM entries ORDER BY position LIMIT ?",
             (-1 if limit is None else limit,),
@@ -152,6 +54,8 @@ class Desk:
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the refused entries, oldest first."""
+        from .shown import DeadLetter
+
         found = self._store.read(
             f"SELECT position, id, {_SESSION}, kind, body, made_at, code, message, refused_at"
             " FROM dead_letters ORDER BY refused_at, position"
@@ -164,6 +68,8 @@ class Desk:
 
     def lanes(self, *, drained: bool = False) -> list[Lane]:
         """Return the lanes that still matter, oldest first; with `drained` also the empty sealed ones."""
+        from .shown import Lane
+
         found = self._store.read(
             "SELECT l.session_id, l.user_id, l.state, l.sealed_at, l.parked_code, l.parked_message, l.drained,"
             f" l.acked_position, (SELECT count(*) FROM entries WHERE {_IN_LANE})"
@@ -185,6 +91,8 @@ class Desk:
 
     def ledger(self) -> list[LedgerRow]:
         """Return what was accepted and not delivered as it was, oldest first."""
+        from .shown import LedgerRow
+
         found = self._store.read(
             "SELECT (SELECT session_id FROM lanes WHERE lane_id = first_position >> 32), first_position,"
             " last_position, entries, reason, at FROM ledger ORDER BY ledger_id"
@@ -340,6 +248,8 @@ class Desk:
 
     def audit(self) -> Audit:
         """Count every accepted entry and what became of it, from one state of the journal."""
+        from .shown import Audit
+
 
         def count(connection: Connection) -> Audit:
             accepted, acknowledged = rows(
@@ -384,6 +294,8 @@ def _reason(connection: Connection, position: int) -> str | None:
 
 
 def _count(connection: Connection) -> Counts:
+    from .shown import Counts
+
     total, oldest = rows(
         connection, "SELECT (SELECT count(*) FROM entries), (SELECT made_at FROM entries ORDER BY position LIMIT 1)"
     )[0]

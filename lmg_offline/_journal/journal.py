@@ -8,9 +8,8 @@ bounds, and on a full disk the ballast is there for them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from sqlalchemy import Connection
 
@@ -21,7 +20,6 @@ from .._support.ids import new_id
 from ..config import Bounds
 from ..errors import JournalCorrupt, JournalFull
 from ..protocol.canonical import encode
-from ..protocol.replay import MAX_ENTRIES
 from .engine import rows, scalar
 from .entries import Entries, Written
 from .finished import let_go
@@ -37,8 +35,7 @@ LANE_COLUMNS = (
 _CURRENT = f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = (SELECT current_lane FROM device)"
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(NamedTuple):
     """What an identify wrote, and whether it opened a new session."""
 
     written: Written
@@ -349,6 +346,8 @@ def _has_token(connection: Connection, user_id: str) -> bool:
 
 def _sendable_ids(connection: Connection, lane_id: int) -> list[str]:
     """Return the ids of the entries that one request could hold: those the platform may have, its answer lost."""
+    from ..protocol.replay import MAX_ENTRIES  # not on the way of a new process to its first write
+
     low = lane_id << LANE_SHIFT
     found = rows(
         connection,

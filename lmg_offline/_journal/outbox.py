@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -42,8 +42,7 @@ _BATCH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceIdentity:
+class DeviceIdentity(NamedTuple):
     """
     Who this device is to the platform.
 
@@ -54,13 +53,15 @@ class DeviceIdentity:
     """
 
     device_id: str
-    secret: str = field(repr=False)
+    secret: str
     exchange_seq: int
     exchange_id: str | None
 
+    def __repr__(self) -> str:
+        return f"<DeviceIdentity {self.device_id}>"
 
-@dataclass(frozen=True, slots=True)
-class SavedSync:
+
+class SavedSync(NamedTuple):
     """What the sync remembers over a restart; instants in wall milliseconds."""
 
     endpoint: str | None

@@ -9,7 +9,6 @@ off, the rest is asked for again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from .keys import SEQ_MASK
 from .records import LaneResult
@@ -42,4 +41,4 @@ def in_parts(result: LaneResult, handled: Iterable[tuple[int, str, int]]) -> lis
         parts.append(
             LaneResult(result.lane_id, position, entry_id, result.state, result.session_token, refused=here)
         )
-    return [*parts, replace(result, refused=refused)]
+    return [*parts, result._replace(refused=refused)]

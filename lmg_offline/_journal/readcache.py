@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,17 +15,18 @@ MAX_ANSWERS = 500
 MAX_TERMS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class CachedAnswer:
+class CachedAnswer(NamedTuple):
     """One kept reply: the data as JSON, its validator, and when the platform said so (wall ms)."""
 
-    body: str = field(repr=False)
+    body: str
     etag: str | None
     as_of: int
 
+    def __repr__(self) -> str:
+        return f"<CachedAnswer as of {self.as_of}>"
 
-@dataclass(frozen=True, slots=True)
-class BookmarkRow:
+
+class BookmarkRow(NamedTuple):
     """This device's own view of one offer, newer than the platform's last list."""
 
     offer_id: str

@@ -1,17 +1,20 @@
-"""What the journal hands out: frozen values, no database objects. No repr shows a person's data."""
+"""
+What the journal hands out: frozen values, no database objects. No repr shows a person's data.
+
+Tuples with names, because a process that starts makes every class anew, and a frozen dataclass takes it five times
+as long as one of these.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .._core.ages import Made
 from .keys import LANE_SHIFT, SEQ_MASK
 
 
-@dataclass(frozen=True, slots=True)
-class LaneRow:
+class LaneRow(NamedTuple):
     """
     One session's lane as it lies in the journal.
 
@@ -35,23 +38,26 @@ class LaneRow:
 
     lane_id: int
     session_id: str
-    user_id: str | None = field(repr=False)
+    user_id: str | None
     state: str
     sealed_at: int | None
     last_position: int
     acked_position: int
     acked_id: str | None
     identify_position: int | None
-    session_token: str | None = field(repr=False)
+    session_token: str | None
     parked_code: str | None
     parked_message: str | None
     drained: int
-    profile: str | None = field(repr=False)
+    profile: str | None
     claimed_position: int | None
     tried_position: int | None
     tried_from: str | None
     sent_position: int
-    digest: bytes = field(repr=False)
+    digest: bytes
+
+    def __repr__(self) -> str:
+        return f"<LaneRow {self.lane_id} {self.state}>"
 
     def is_intact(self) -> bool:
         """Say whether session and user are those that were written."""
@@ -113,8 +119,7 @@ class EntryRow(NamedTuple):
         return digest == digest_of(position, entry_id, kind, (at, boot_id, since_boot_ms), body)
 
 
-@dataclass(frozen=True, slots=True)
-class LaneBatch:
+class LaneBatch(NamedTuple):
     """
     A lane's part of one replay.
 
@@ -129,13 +134,15 @@ class LaneBatch:
     """
 
     lane: LaneRow
-    token: str | None = field(repr=False)
+    token: str | None
     entries: tuple[EntryRow, ...]
     retried: frozenset[int] = frozenset()
 
+    def __repr__(self) -> str:
+        return f"<LaneBatch of {len(self.entries)} in lane {self.lane.lane_id}>"
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+
+class Refusal(NamedTuple):
     """An entry that was refused for good, by its number in the lane and its id."""
 
     seq: int
@@ -144,8 +151,7 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class LaneResult:
+class LaneResult(NamedTuple):
     """
     What became of one lane in one replay, ready to be recorded.
 
@@ -162,16 +168,18 @@ class LaneResult:
     through: int
     through_id: str | None
     state: str
-    session_token: str | None = field(repr=False)
+    session_token: str | None
     refused: tuple[Refusal, ...] = ()
     parked_code: str | None = None
     parked_message: str | None = None
-    sent_token: str | None = field(default=None, repr=False)
+    sent_token: str | None = None
     claim: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<LaneResult of lane {self.lane_id}>"
 
-@dataclass(frozen=True, slots=True)
-class LmgSession:
+
+class LmgSession(NamedTuple):
     """
     A lane's session on a platform that speaks the LMG dialect.
 
@@ -185,14 +193,16 @@ class LmgSession:
 
     lane_id: int
     session_id: str
-    token: str = field(repr=False)
-    ingestion_url: str = field(repr=False)
+    token: str
+    ingestion_url: str
     claim: str
     token_at: int
 
+    def __repr__(self) -> str:
+        return f"<LmgSession of lane {self.lane_id}>"
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+
+class Recorded(NamedTuple):
     """What recording a replay changed, for events: lanes by what happened to them."""
 
     acknowledged: int
@@ -203,8 +213,7 @@ class Recorded:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(NamedTuple):
     """
     What was made of a damaged journal.
 

@@ -49,8 +49,6 @@ STATEMENTS = (
     CONSTRAINT parked_has_a_code CHECK ((parked_at IS NULL) = (parked_code IS NULL)),
     UNIQUE (session_id)
 )""",
-    """CREATE INDEX lanes_by_user ON lanes (user_id) WHERE user_id IS NOT NULL""",
-    """CREATE INDEX lanes_not_drained ON lanes (lane_id) WHERE drained = 0""",
     """CREATE TABLE lmg_sessions (
     lane_id INTEGER NOT NULL,
     session_id TEXT NOT NULL,
@@ -86,7 +84,6 @@ STATEMENTS = (
     refused_at INTEGER NOT NULL,
     PRIMARY KEY (position)
 )""",
-    """CREATE INDEX dead_letters_by_id ON dead_letters (id)""",
     """CREATE TABLE ledger (
     ledger_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     first_position INTEGER NOT NULL,
@@ -97,8 +94,6 @@ STATEMENTS = (
     moved_to INTEGER,
     CONSTRAINT range_is_not_empty CHECK (first_position <= last_position)
 )""",
-    """CREATE INDEX ledger_retried ON ledger (moved_to) WHERE reason = 'retried'""",
-    """CREATE INDEX ledger_by_position ON ledger (first_position)""",
     """CREATE TABLE tokens (
     user_id TEXT NOT NULL,
     token TEXT NOT NULL,
@@ -156,6 +151,11 @@ STATEMENTS = (
     position INTEGER NOT NULL,
     PRIMARY KEY (term)
 )""",
+    """CREATE INDEX dead_letters_by_id ON dead_letters (id)""",
+    """CREATE INDEX lanes_by_user ON lanes (user_id) WHERE user_id IS NOT NULL""",
+    """CREATE INDEX lanes_not_drained ON lanes (lane_id) WHERE drained = 0""",
+    """CREATE INDEX ledger_by_position ON ledger (first_position)""",
+    """CREATE INDEX ledger_retried ON ledger (moved_to) WHERE reason = 'retried'""",
 )
 COLUMNS: dict[str, tuple[str, ...]] = {
     "bookmarks": (

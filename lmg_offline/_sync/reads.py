@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 from .._core.reads import ReadAnswer, ReadQuery
 from .._core.schedule import Retry
@@ -36,8 +37,8 @@ class Reads:
         journal: Journal,
         outbox: Outbox,
         cache: ReadCache,
-        transport: Transport | None,
-        runner: Runner | None,
+        transport: Callable[[], Transport] | None,
+        runner: Callable[[], Runner] | None,
         thread: SyncThread | None,
     ) -> None:
         self._journal = journal
@@ -83,7 +84,7 @@ class Reads:
 
     def _in_dialect(self, query: ReadQuery) -> ReadQuery:
         """Return the query as the platform understands it: offline, as it did when it was last heard."""
-        if query.ours is None or self._runner is None or self._runner.view().dialect != REPLAY:
+        if query.ours is None or self._runner is None or self._runner().view().dialect != REPLAY:
             return query
         return query.ours
 
@@ -91,7 +92,8 @@ class Reads:
         """Wait until the current session is identified and open; None when the platform is out of reach."""
         if self._runner is None or self._thread is None:
             return None
-        seen = self._runner.view().attempts
+        runner = self._runner()
+        seen = runner.view().attempts
         waited_for: LaneRow | None = None
         hurried = False
         while True:
@@ -102,13 +104,13 @@ class Reads:
                 return lane
             waited_for = lane if lane.identify_pending else waited_for
             if not hurried:
-                self._runner.hurry()
+                runner.hurry()
                 self._thread.wake()
                 hurried = True
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            view = self._runner.wait_for_attempt(seen, min(left, POLL_S))
+            view = runner.wait_for_attempt(seen, min(left, POLL_S))
             if view.suspended_code is not None:
                 return None
             if view.attempts > seen:
@@ -128,7 +130,7 @@ class Reads:
         if self._transport is None:
             return None
         kept = self._cache.get(lane.lane_id, key)
-        outcome = self._transport.query(
+        outcome = self._transport().query(
             encode({"query": query.document, "variables": query.variables}).encode(),
             session_token=lane.session_token,
             etag=kept.etag if kept else None,

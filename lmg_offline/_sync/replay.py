@@ -12,8 +12,6 @@ Races, and who wins them:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .._core.ages import Now
 from .._core.schedule import Done, Retry, Split, Suspend
 from .._journal.keys import LANE_SHIFT
@@ -41,7 +39,7 @@ class ReplayDialect:
         not says that it does not know the field, and has been told nothing of anybody.
         """
         nobodys = [
-            replace(batch, lane=replace(batch.lane, claimed_position=None), token=None, entries=()) for batch in batches
+            batch._replace(lane=batch.lane._replace(claimed_position=None), token=None, entries=()) for batch in batches
         ]
         self._exchange(nobodys, self._parts.now(), if_not_spoken=LMG)
 
@@ -58,7 +56,7 @@ class ReplayDialect:
         now = self._parts.now()
         is_first = now.server_ms is None
         if is_first:
-            batches = [replace(batch, entries=()) for batch in batches]
+            batches = [batch._replace(entries=()) for batch in batches]
         self._exchange(batches, now, if_not_spoken=None)
         return not is_first
 
@@ -203,7 +201,7 @@ class ReplayDialect:
         if entry is None:
             parts.failed(outcome.reason)
             return
-        empty = [replace(batch, entries=()) for batch in batches]
+        empty = [batch._replace(entries=()) for batch in batches]
         probe = parts.transport.replay(replay_body(parts.outbox.device(), empty, parts.now()))
         # Once more, because a server in between that says so now and then must not cost an entry.
         again = isinstance(probe, Replayed) and parts.transport.replay(

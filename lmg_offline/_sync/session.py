@@ -1,18 +1,20 @@
-"""The writing side that the public namespaces share: check nothing, journal, wake the sync."""
+"""
+The writing side that the public namespaces share: check nothing, journal, wake the sync.
+
+What only some calls need is loaded there: this is on the way of a new process to its first write.
+"""
 
 from __future__ import annotations
 
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from .._core.identity import AudienceState
-from .._core.reads import LocalBookmark
-from .._core.redemption import SessionMark, refused
 from .._journal.desk import Desk
 from .._journal.journal import Identified, Journal
 from .._journal.keys import LANE_SHIFT
-from .._journal.readcache import ReadCache
 from .._journal.records import LaneRow
 from .._journal.redemptions import Redemptions
 from .._support.forks import renew_in_child
@@ -20,9 +22,13 @@ from .._support.log import log
 from ..errors import IdentifyRejected, JournalError, VerificationRequired
 from ..protocol.canonical import encode
 from ..receipts import FINAL_STATES, Identification, Receipt
-from ..redemption import RedemptionReason
-from .runner import Runner
-from .thread import SyncThread
+
+if TYPE_CHECKING:
+    from .._core.reads import LocalBookmark
+    from .._core.redemption import SessionMark
+    from .._journal.readcache import ReadCache
+    from .runner import Runner
+    from .thread import SyncThread
 
 # A policy of the property, as the platform last said.
 _ANY_IDENTIFIED = "enabled"
@@ -36,7 +42,7 @@ class Session:
         journal: Journal,
         desk: Desk,
         cache: ReadCache,
-        runner: Runner | None,
+        runner: Callable[[], Runner] | None,
         thread: SyncThread | None,
         open_check: Callable[[], None],
     ) -> None:
@@ -96,6 +102,8 @@ class Session:
 
     def mark(self) -> SessionMark:
         """Return whose session it is now."""
+        from .._core.redemption import SessionMark
+
         lane = self.current()
         return SessionMark(lane.session_id, lane.user_id)
 
@@ -111,9 +119,12 @@ class Session:
         self._open_check()
         written = self._redemptions.write(mark.session_id, mark.user_id, str(payload["offer_id"]), encode(payload))
         if written is None:
+            from .._core.redemption import refused
+            from ..redemption import RedemptionReason
+
             raise refused(RedemptionReason.SESSION_CHANGED)
         if self._runner is not None:
-            self._runner.hurry()  # somebody stands at the counter: no waiting out a pause between attempts
+            self._runner().hurry()  # somebody stands at the counter: no waiting out a pause between attempts
         self._wake()
         return Receipt(self, written.text)
 
@@ -156,7 +167,7 @@ class Session:
                 and the property wants verified users.
         """
         lane = self.current()
-        policy = self._runner.view().bookmarking if self._runner is not None else "verified_only"
+        policy = self._runner().view().bookmarking if self._runner is not None else "verified_only"
         if lane.user_id is None:
             raise VerificationRequired("bookmarks need an identified user: call user.identify first")
         if policy == _ANY_IDENTIFIED or lane.state == AudienceState.VERIFIED.value:
@@ -166,6 +177,8 @@ class Session:
 
     def bookmarks(self) -> list[LocalBookmark]:
         """Return the current person's bookmarks that no list of the platform has confirmed."""
+        from .._core.reads import LocalBookmark
+
         return [
             LocalBookmark(row.offer_id, row.business_id, row.location_ids, row.saved) for row in self._cache.bookmarks()
         ]
@@ -185,7 +198,7 @@ class Session:
         state = self._desk.receipt(receipt_id)
         if state == "journaled" and self._runner is not None:
             position, _ = self._desk.place(receipt_id)
-            if self._runner.was_sent(position):
+            if self._runner().was_sent(position):
                 return "sent"
         return state
 

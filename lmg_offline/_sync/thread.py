@@ -5,14 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .._journal.store import Store
 from .._support.bell import Bell
 from .._support.forks import renew_in_child
 from .._support.log import log
 from .lease import Lease
-from .runner import Runner
 
+if TYPE_CHECKING:
+    from .runner import Runner
+
+# So long a new thread leaves the processor to the app, whose first write comes about now: loading takes longer.
+START_S = 0.2
 POLL_S = 1.0
 # Between two requests of a device that writes on and on. At once, each would carry the few entries of the last
 # exchange: a request costs both sides a hundred times as much as an entry in it.
@@ -37,8 +42,15 @@ class SyncThread:
         restarts: How often it had to be begun anew, for an error that is none of the journal or the network.
     """
 
-    def __init__(self, runner: Runner, lease: Lease, store: Store, after_change: Callable[[], None]) -> None:
-        self._runner = runner
+    def __init__(
+        self, runner: Callable[[], Runner], lease: Lease, store: Store, after_change: Callable[[], None]
+    ) -> None:
+        """
+        Args:
+            runner: Returns it; called by the thread, which may have to load it first.
+        """
+        self._runner_of = runner
+        self._runner: Runner | None = None
         self._lease = lease
         self._store = store
         self._after_change = after_change
@@ -124,6 +136,7 @@ class SyncThread:
 
     def _loop(self) -> None:
         seen = -1
+        self._pause(START_S, lambda: not (self._is_urgent or self._closing))
         while True:
             self._linger()
             with self._bell.lock:
@@ -138,7 +151,8 @@ class SyncThread:
                 self._failed(error)
                 wait_s = POLL_S
             # Whoever does not send, or may not yet, would be woken by each write for nothing.
-            is_idle = self._lease.held and not self._runner.backs_off
+            runner = self._runner
+            is_idle = self._lease.held and runner is not None and not runner.backs_off
             gate = None
             with self._bell.lock:
                 is_called = self._closing or self._is_urgent or (self._woken and is_idle)
@@ -154,14 +168,19 @@ class SyncThread:
 
         Where nothing was written since the last one there is nothing to wait with: what is left to do is to tidy up.
         """
-        left_s = self._runner.sent_all_at_s + LINGER_S - time.monotonic()
+        if self._runner is not None:
+            left_s = self._runner.sent_all_at_s + LINGER_S - time.monotonic()
+            self._pause(left_s, lambda: self._woken and left_s > 0 and not (self._is_urgent or self._closing))
+
+    def _pause(self, for_s: float, may_wait: Callable[[], bool]) -> None:
+        """Wait so long, or until somebody waits for what was written; the condition is asked with the lock held."""
         gate = None
         with self._bell.lock:
-            self._may_wait = self._woken and left_s > 0 and not (self._is_urgent or self._closing)
+            self._may_wait = may_wait()
             if self._may_wait:
                 gate = self._bell.gate()
         if gate is not None:
-            self._sleep(gate, left_s)
+            self._sleep(gate, for_s)
 
     def _sleep(self, gate: threading.Lock, for_s: float) -> None:
         self._bell.wait(gate, for_s)
@@ -184,6 +203,7 @@ class SyncThread:
             if version != seen:
                 self._after_change()
             return POLL_S, version
-        wait_s = self._runner.step()
+        runner = self._runner = self._runner_of()
+        wait_s = runner.step()
         self._after_change()
         return (POLL_S if wait_s is None else wait_s), seen

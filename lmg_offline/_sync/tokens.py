@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from .._journal.journal import Journal
 from .._journal.records import LaneResult, LaneRow
@@ -43,11 +42,11 @@ class Tokens:
             log.warning("token provider raised", extra={"error": type(error).__name__})
             reason = "the app's token_provider raised an error"
             self._progress.skip(lane.lane_id, PROVIDER_RETRY_S, reason, may_be_hurried=False)
-            return replace(result, parked_code=None, parked_message=None)
+            return result._replace(parked_code=None, parked_message=None)
         now_s = self._clock.monotonic_s()
         just_refreshed = now_s - self._refreshed_s.get(lane.lane_id, -PROVIDER_RETRY_S) < PROVIDER_RETRY_S
         if fresh is None or fresh == result.sent_token or just_refreshed:
             return result  # a provider that hands out expired tokens must not make us ask for ever
         self._refreshed_s[lane.lane_id] = now_s
         self._journal.replace_token(lane.user_id, result.sent_token, fresh)
-        return replace(result, parked_code=None, parked_message=None)
+        return result._replace(parked_code=None, parked_message=None)

@@ -178,7 +178,7 @@ client.user.identify("ann", sys.argv[4])
 controller = client.offer.get_redemption_controller("o1", "b1", "l1", timeout=20)
 client.flush(20)
 for name in ("replay", "graph"):  # the network is gone as soon as the state is known
-    setattr(client._transport, name, lambda *args, **kwargs: threading.Event().wait())
+    setattr(client._transport(), name, lambda *args, **kwargs: threading.Event().wait())
 try:
     controller.redeem(args={"confirmPromptDisplayed": True}, timeout=1)
 except RedemptionPending as pending:

@@ -50,10 +50,11 @@ def runner() -> FakeRunner:
 @pytest.fixture
 def sync(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncThread]:
     """A thread that lingers, and sleeps, for longer than any test takes."""
+    monkeypatch.setattr(thread, "START_S", 0.01)
     monkeypatch.setattr(thread, "LINGER_S", 3600.0)
     monkeypatch.setattr(thread, "POLL_S", 3600.0)
     lease: Any = FakeLease()
-    made: Any = SyncThread(runner, lease, lease, lambda: None)  # type: ignore[arg-type]  # as much as it needs
+    made: Any = SyncThread(lambda: runner, lease, lease, lambda: None)  # type: ignore[arg-type]  # as much as it needs
     yield made
     assert made.close(WAIT_S)
 

@@ -182,8 +182,8 @@ class Town:
     def settle(self) -> None:
         """Wait until no answer of a platform that has ended can come any more."""
         for device in self.devices:
-            runner = device.client._runner
-            assert runner is not None
+            assert device.client._runner is not None
+            runner = device.client._runner()
             seen, deadline = runner.view().attempts, time.monotonic() + SETTLE_WITHIN_S
             while device.client.status().queued and runner.view().attempts == seen and time.monotonic() < deadline:
                 runner.hurry()

@@ -127,9 +127,9 @@ class _Expiring:
     """
 
     def __init__(self, client: Client, engine: Engine, most: int) -> None:
-        transport = client._transport
-        if transport is None:
+        if client._transport is None:
             raise AssertionError("unreachable: the client sends")
+        transport = client._transport()
         self.made = 0
         self.taken: list[int] = []
         self._engine = engine

@@ -8,7 +8,6 @@ dead letters, copies of a journal, the LMG dialect) is not here, and fails loudl
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from lmg_offline._journal.keys import LANE_SHIFT
 from lmg_offline._journal.outbox import ENTRY_BYTES, LANE_BYTES, MAX_LANES, DeviceIdentity, Outbox, SavedSync
@@ -60,8 +59,7 @@ class MemoryOutbox(Outbox):
     def fill(self, user_id: str, token: str, entries: tuple[EntryRow, ...]) -> None:
         """Have these entries written, of which the first says who it is."""
         self._token, self.queue = token, entries
-        self._lane = replace(
-            self._lane,
+        self._lane = self._lane._replace(
             user_id=user_id,
             state="identified",
             last_position=entries[-1].position,
@@ -91,7 +89,7 @@ class MemoryOutbox(Outbox):
     def mark_sent(self, batches: Sequence[LaneBatch]) -> bool:
         """See `Outbox.mark_sent`: nothing is merged here."""
         for batch in batches:
-            self._lane = replace(self._lane, sent_position=batch.entries[-1].position)
+            self._lane = self._lane._replace(sent_position=batch.entries[-1].position)
         return True
 
     def holds(self, position: int, entry_id: str) -> bool:
@@ -102,15 +100,14 @@ class MemoryOutbox(Outbox):
         """See `Outbox.record`. What was refused leaves, too: the platform's log says so, and the verdict reads it."""
         if is_exchange:
             seq = self._device.exchange_seq + 1
-            self._device = replace(self._device, exchange_seq=seq, exchange_id=new_id(now_ms))
+            self._device = self._device._replace(exchange_seq=seq, exchange_id=new_id(now_ms))
         handled = 0
         for result in results:
             gone = [entry for entry in self.queue if entry.position <= result.through]
             handled += len(gone)
             self.queue = self.queue[len(gone) :]
             is_taken = result.state != "anonymous" and any(entry.kind == "identify" for entry in gone)
-            self._lane = replace(
-                self._lane,
+            self._lane = self._lane._replace(
                 acked_position=result.through,
                 acked_id=result.through_id,
                 session_token=result.session_token or self._lane.session_token,

@@ -61,7 +61,8 @@ class _Device:
     def end(self) -> DeviceRecord:
         """Close, and say how it was."""
         audit = self.client.audit()
-        session_id, transport = self.client.user.session_id, self.client._transport
+        session_id, late = self.client.user.session_id, self.client._transport
+        transport = None if late is None else late.made
         self.client.close()
         if not isinstance(transport, _Counting):
             raise AssertionError("unreachable: every client of this process has a transport that counts")

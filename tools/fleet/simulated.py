@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import cast
 from urllib.parse import urlsplit
@@ -106,8 +105,7 @@ class SimulatedDevice:
         person, clock = backlog.user_id(self._number), self._clock
         token = sign_user_id(self._job.facts.verification_key, person)
         own = tuple(
-            replace(
-                entry,
+            entry._replace(
                 id=new_id(clock.wall_ms()),
                 body=entry.body.replace(backlog.SOMEBODY, person),
                 made_at=clock.wall_ms(),

@@ -41,7 +41,7 @@ _ALL_HANDLED = (
     "parts.outbox.record([LaneResult(each.lane.lane_id, each.entries[-1].position, each.entries[-1].id,"
     " each.lane.state, None) for each in batches if each.entries], now_ms=parts.clock.wall_ms())"
 )
-_EXCHANGE = "        outcome = parts.transport.replay(replay_body(parts.outbox.device(), batches, parts.now()))\n"
+_EXCHANGE = "        outcome = parts.transport.replay(replay_body(parts.outbox.device(), batches, now))\n"
 _MATCH = "            case Retry() | Split() | Suspend():\n"
 
 MUTANTS = (
@@ -241,7 +241,7 @@ MUTANTS = (
         "digest-unchecked",
         "an entry whose bytes have changed on the disk is sent",
         "lmg_offline/_journal/records.py",
-        "return self.digest == digest_of(self.position, self.id, self.kind, made, self.body)",
+        "return digest == digest_of(position, entry_id, kind, (at, boot_id, since_boot_ms), body)",
         "return True",
         _SYNC,
     ),

@@ -8,7 +8,6 @@ is sent, so that at most one operation of a lane is ever repeated.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ..._core import schedule
 from ..._core.schedule import Done, Retry, Suspend
@@ -66,12 +65,12 @@ class Calls:
         """The platform has taken an entry; for an identify, the session is `claim` now."""
         is_claim = entry.kind == "identify"
         result = _result(batch, entry, claim if is_claim else batch.lane.state)
-        self.record(batch, replace(result, claim=claim if is_claim else None))
+        self.record(batch, result._replace(claim=claim if is_claim else None))
 
     def refuse(self, batch: LaneBatch, entry: EntryRow, code: str, message: str) -> None:
         """The platform has refused an entry for good: it becomes a dead letter, and the lane goes on."""
         refusal = Refusal(entry.seq, entry.id, code, message or "The platform refused it.")
-        self.record(batch, replace(_result(batch, entry, batch.lane.state), refused=(refusal,)))
+        self.record(batch, _result(batch, entry, batch.lane.state)._replace(refused=(refusal,)))
 
     def record(self, batch: LaneBatch, result: LaneResult) -> None:
         """Record what became of a lane, and tell the app."""
