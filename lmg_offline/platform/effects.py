@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from lmg_offline.platform import erasure, privacy
 from lmg_offline.platform.batch import Batch, Bookmark, LaneState, Touched, UserState
 from lmg_offline.platform.identity import TokenJudge, user_hash, verification_keys
-from lmg_offline.platform.profiles import Value, to_text
+from lmg_offline.platform.profiles import Value, Values, to_text
 from lmg_offline.platform.properties import Property
 from lmg_offline.platform.redemption.audience import is_entitled
 from lmg_offline.platform.redemption.book import Redeemer
@@ -209,7 +209,12 @@ class Effects:
             lane.state, lane.identified_at = "identified", stamp.at_ms
             batch.owners[hashed].add(lane.session_id)
             batch.claimed[lane.session_id] = hashed
-            lost = {name for name, value in batch.unverified[lane.session_id].items() if self._loses(lane, name, value)}
+            rivals = self._rivals(lane)
+            lost = {
+                name
+                for name, value in batch.unverified[lane.session_id].items()
+                if any(_loses(value, values.get(name)) for values in rivals)
+            }
         if is_verified and lane.state != "verified":
             lane.state, lane.verified_at, user.state = "verified", stamp.at_ms, "verified"
             for name, value in batch.unverified.pop(lane.session_id, {}).items():
@@ -227,6 +232,7 @@ class Effects:
         batch, lost = self.batch, []
         is_verified = lane.state == "verified" and lane.user_hash is not None
         store = batch.verified[lane.user_hash or 0] if is_verified else batch.unverified[lane.session_id]
+        rivals = [] if is_verified else self._rivals(lane)
         for name, given in profile.items():
             value = Value(
                 to_text(given),
@@ -241,24 +247,24 @@ class Effects:
                 lost.append(name)
                 continue
             store[name] = value
-            if not is_verified and self._loses(lane, name, value):
+            if any(_loses(value, values.get(name)) for values in rivals):
                 lost.append(name)
         if lane.user_hash is not None and profile:
             batch.reprofiled.add(lane.user_hash)
         return tuple(sorted(lost))
 
-    def _loses(self, lane: LaneState, name: str, value: Value) -> bool:
-        """Whether the user of an unverified session has a greater value from elsewhere."""
+    def _rivals(self, lane: LaneState) -> list[Values]:
+        """Return the values that the user of an unverified session has from elsewhere, where there are any."""
         if lane.user_hash is None:
-            return False
+            return []
         batch = self.batch
-        rivals = [batch.verified[lane.user_hash].get(name)]
-        rivals += [
-            batch.unverified[other].get(name)
+        elsewhere = [batch.verified[lane.user_hash]]
+        elsewhere += [
+            batch.unverified[other]
             for other in batch.owners[lane.user_hash]
             if other != lane.session_id and other in batch.unverified
         ]
-        return any(rival is not None and rival.beats(value) for rival in rivals)
+        return [values for values in elsewhere if values]
 
     def _track(self, lane: LaneState, payload: Mapping[str, Any], stamp: Stamp) -> Outcome:
         self.batch.new_activity.append(
@@ -367,6 +373,10 @@ class Effects:
         self.batch = Batch(self._connection, self._property.id, self._property.tombstone_secret, touched)
         if left is not None and user_hash(left) in self.batch.users:
             self.batch.reprofiled.add(user_hash(left))
+
+
+def _loses(value: Value, rival: Value | None) -> bool:
+    return rival is not None and rival.beats(value)
 
 
 def subject_of(properties: Mapping[str, Any]) -> dict[str, str | None]:

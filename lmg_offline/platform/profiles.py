@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import NamedTuple
 
 from lmg_offline.protocol import canonical
 
 Values = dict[str, "Value"]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """
     One value of one attribute, with where it came from. The repr leaves the value out.
+
+    A tuple, because a request makes one for each attribute of each entry.
 
     Attributes:
         value: JSON text; None when the attribute was cleared.
@@ -40,13 +43,16 @@ class Value:
         retried: The entry is an old one, sent again after others of its lane.
     """
 
-    value: str | None = field(repr=False)
+    value: str | None
     occurred_at: int
     uncertain: bool
     device_id: str
     session_id: str
     entry_id: str
-    retried: bool = field(default=False, compare=False)
+    retried: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Value of entry {self.entry_id}>"
 
     def beats(self, other: Value | None) -> bool:
         """
@@ -59,6 +65,8 @@ class Value:
         """
         if other is None:
             return True
+        if self.session_id == other.session_id and self.occurred_at != other.occurred_at:
+            return self.occurred_at > other.occurred_at
         mine = (self.occurred_at, self.device_id, self.session_id)
         theirs = (other.occurred_at, other.device_id, other.session_id)
         return mine > theirs if mine != theirs else not self.retried
@@ -96,6 +104,8 @@ def effective(verified: Mapping[str, Value], unverified: Iterable[Mapping[str, V
 
 def to_text(value: object) -> str | None:
     """Return how a value is stored: JSON text, None for a cleared one."""
+    if type(value) is str:  # most are
+        return encode_basestring(value)
     return None if value is None else canonical.encode(value)
 
 

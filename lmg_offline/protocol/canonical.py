@@ -29,8 +29,9 @@ MOST_FAULTS = 20
 NOT_AN_OBJECT = "Must be an object."
 NO_TEXT_KEYS = "Must have keys that are text."
 
-# Of a value and of each letter; see _Walk.may_be_larger.
+# See most_bytes.
 _MOST_BYTES = 30
+_MOST_BYTES_A_LETTER = 6
 # Made once: json.dumps makes one for each call that asks for anything but the default.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -51,6 +52,15 @@ def encode(value: object) -> str:
 def size_of(text: str) -> int:
     """Return how many bytes a text takes in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def most_bytes(values: int, letters: int = 0) -> int:
+    """
+    Return how many bytes so many values, and the letters of their texts and keys, take at most as JSON.
+
+    A letter takes at most 6, a value with what is around it, its key's quotes and colon too, at most 30.
+    """
+    return _MOST_BYTES * values + _MOST_BYTES_A_LETTER * letters
 
 
 def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
@@ -165,10 +175,9 @@ class _Walk:
         """
         Whether what was seen can be over the bound once it is written.
 
-        A letter takes at most 6 bytes, a value with what is around it, its key's
-        quotes and colon too, at most 30.
+        Values and letters are counted alike here.
         """
-        return _MOST_BYTES * (self._max_bytes - self._bytes_left) > self._max_bytes
+        return most_bytes(self._max_bytes - self._bytes_left) > self._max_bytes
 
     def visit(self, value: object, where: str, depth: int) -> object:
         """

@@ -117,6 +117,9 @@ def check_wire(wire: object) -> dict[str, JSON]:
         ValidationError: All faults together, named as they lie there: `email`,
             `age`, `tags.1`, `profile`. Never with the value.
     """
+    plain = plain_wire(wire)
+    if plain is not None:
+        return plain
     given = _with_text_keys(wire)
     errors: fields.Errors = {}
     loaded: dict[str, JSON] = {}
@@ -353,37 +356,78 @@ def _plain_json(profile: object) -> str | None:
     if type(profile) is not dict:
         return None
     given: dict[Any, Any] = profile.copy()
-    traits: Any = given.pop("traits", {})
-    wire: dict[str, JSON] = {}
-    for name, is_plain in _PLAIN:
-        if name in given:
-            value = given.pop(name)
-            if value is not None and not is_plain(value):
-                return None
-            wire[name] = value
-    if given or type(traits) is not dict or len(traits) > _MAX_TRAITS:
+    traits = given.pop("traits", {})
+    wire = _plain_standard(given)
+    if wire is None or given or type(traits) is not dict:
         return None
-    if traits:
-        traits = traits.copy()
-        kinds = set(map(type, traits.values()))
-        if not kinds <= _PLAIN_KINDS or not {str}.issuperset(map(type, traits)) or not _are_plain_names(traits):
-            return None
-        if int in kinds or list in kinds:
-            for name, value in traits.items():
-                if type(value) is int:
-                    if not -canonical.MAX_INTEGER <= value <= canonical.MAX_INTEGER:
-                        return None
-                elif type(value) is list:
-                    traits[name] = texts = value[:_MAX_TRAITS]
-                    if len(texts) < len(value) or not {str}.issuperset(map(type, texts)):
-                        return None
-        wire.update(traits)
+    traits = traits.copy()
+    if not _are_plain(traits):
+        return None
+    wire.update(traits)
     try:
         text = canonical.encode(wire)
         size = canonical.size_of(text)
     except ValueError:  # of which an error of encoding is one
         return None
     return None if size > MAX_BYTES or "\\u0000" in text else text
+
+
+def plain_wire(wire: object) -> dict[str, JSON] | None:
+    """Return what `check_wire` does for a flat profile without a fault; None where that does not show at once."""
+    if type(wire) is not dict:
+        return None
+    traits: dict[Any, Any] = wire.copy()
+    plain = _plain_standard(traits)
+    if plain is None or not _are_plain(traits):
+        return None
+    plain.update(traits)
+    texts: list[str] = []
+    for value in plain.values():
+        if type(value) is str:
+            texts.append(value)
+        elif type(value) is list:
+            texts += value  # type: ignore[arg-type]  # of texts, as was just seen
+        elif type(value) is float and not math.isfinite(value):
+            return None
+    letters = "".join(texts)
+    size = canonical.most_bytes(len(plain) + len(texts), len(letters) + len("".join(plain)))
+    return plain if letters.isascii() and "\0" not in letters and size <= MAX_BYTES else None
+
+
+def _plain_standard(given: dict[Any, Any]) -> dict[str, JSON] | None:
+    """Take the standard traits out of a copy; None if one of them is not plain."""
+    taken: dict[str, JSON] = {}
+    for name, is_plain in _PLAIN:
+        if name in given:
+            value = given.pop(name)
+            if value is not None and not is_plain(value):
+                return None
+            taken[name] = value
+    return taken
+
+
+def _are_plain(traits: dict[Any, Any]) -> bool:
+    """Say whether custom traits are of types and names that need no closer look; lists in them are copied."""
+    if not traits:
+        return True
+    kinds = set(map(type, traits.values()))
+    if (
+        len(traits) > _MAX_TRAITS
+        or not kinds <= _PLAIN_KINDS
+        or not {str}.issuperset(map(type, traits))
+        or not _are_plain_names(traits)
+    ):
+        return False
+    if int in kinds or list in kinds:
+        for name, value in traits.items():
+            if type(value) is int:
+                if not -canonical.MAX_INTEGER <= value <= canonical.MAX_INTEGER:
+                    return False
+            elif type(value) is list:
+                traits[name] = texts = value[:_MAX_TRAITS]
+                if len(texts) < len(value) or not {str}.issuperset(map(type, texts)):
+                    return False
+    return True
 
 
 def _email(value: str) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from properties.search import search
 
 from lmg_offline.errors import ValidationError
+from lmg_offline.protocol import entries
 from lmg_offline.protocol import profile as module
 from lmg_offline.protocol.canonical import encode
 from lmg_offline.protocol.entries import check_payload
@@ -96,13 +97,27 @@ def test_the_short_way_writes_what_the_long_one_does(profile: object) -> None:
     assert outcome(lambda given: encode(to_wire(given)), profile) == outcome(to_json, profile)
 
 
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys((*STANDARD, "own", "", "a" * 129, "b\0"), ODD)) | TRAITS | ODD)
+@search(500)
+def test_the_short_way_on_the_platform_takes_what_the_long_one_does(wire: object) -> None:
+    """Or says the same, of a profile by itself and of one in an entry."""
+    for check in (check_wire, lambda given: check_payload("update", {"profile": given})):
+        found = outcome(check, wire)
+        with pytest.MonkeyPatch.context() as patch:
+            for where in (module, entries):
+                patch.setattr(where, "plain_wire", lambda given: None)
+            assert outcome(check, wire) == found
+
+
 def test_a_plain_profile_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """No schema is asked."""
     profile = {**GOOD_PROFILE, "birthday": "1968-04-03", "gender": "other", "traits": {"a": 1, "b": ["c"], "d": None}}
-    expected = encode(to_wire(profile))
+    wire = to_wire(profile)
+    expected = encode(wire)
     monkeypatch.setattr(module, "_checked", None)
 
     assert expected == to_json(profile)
+    assert expected == encode(module.plain_wire(wire))
 
 
 @given(st.from_regex(module._PLAIN_EMAIL, fullmatch=True))
