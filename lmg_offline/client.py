@@ -21,7 +21,7 @@ from ._journal.records import Recovery
 from ._support.clock import Clock, SystemClock, utc_from_ms
 from ._support.log import log
 from ._sync.events import Callback, Events
-from ._sync.late import Late
+from ._sync.late import Late, load
 from ._sync.lease import Lease
 from ._sync.session import Session
 from ._sync.thread import SyncThread
@@ -50,16 +50,13 @@ CLOSE_GRACE_S = 0.5  # for the journal's file alone, which takes milliseconds un
 FLUSH_POLL_S = 0.2
 HURRY_EVERY_S = 1.0
 RECOVERED = "journal_recovered"
-_TRANSPORT_MODULES = ("lmg_offline._transport.http",)
-# What is loaded when it is first needed, all of it by the sync thread: there no Ctrl-C can come in the middle of it.
-_RUNNER_MODULES = (
-    "lmg_offline._sync.runner",
-    "lmg_offline._sync.reads",
+# What is loaded when it is first needed; see `late.py`.
+_HERE = (
     "lmg_offline._core.explain",
     "lmg_offline._journal.marks",
-    "lmg_offline._journal.merging",
     "lmg_offline._journal.outbox",
     "lmg_offline._journal.shown",
+    "lmg_offline._sync.reads",
     "lmg_offline.business",
     "lmg_offline.collection",
     "lmg_offline.location",
@@ -67,6 +64,7 @@ _RUNNER_MODULES = (
     "lmg_offline.search",
     "lmg_offline.status",
 )
+_NETWORK = (*_HERE, "lmg_offline._sync.runner", "lmg_offline._transport.http")
 
 
 class Client:
@@ -166,10 +164,8 @@ class Client:
         self._runner: Late[Runner] | None = None
         self._thread: SyncThread | None = None
         if config.sync:
-            self._transport = transport = Late(_TRANSPORT_MODULES, lambda: self._new_transport(config))
-            self._runner = Late(
-                _RUNNER_MODULES, lambda: self._new_runner(config, transport(), token_provider, lmg)
-            )
+            self._transport = transport = Late(_NETWORK, lambda: self._new_transport(config))
+            self._runner = Late(_NETWORK, lambda: self._new_runner(config, transport(), token_provider, lmg))
             self._thread = SyncThread(
                 self._runner, Lease(self._folder), self._journal.store, lambda: self._session.settle()
             )
@@ -214,6 +210,7 @@ class Client:
 
     @cached_property
     def _reads(self) -> Reads:
+        load(_HERE)
         from ._journal.outbox import Outbox
         from ._sync.reads import Reads
 
@@ -224,6 +221,7 @@ class Client:
     @cached_property
     def business(self) -> BusinessApi:
         """Businesses, one or a feed of them."""
+        load(_HERE)
         from .business import BusinessApi
 
         return BusinessApi(self._reads, self._session, self._content_filter)
@@ -231,6 +229,7 @@ class Client:
     @cached_property
     def offer(self) -> OfferApi:
         """Offers: read, saved, redeemed."""
+        load(_HERE)
         from .offer import OfferApi
 
         return OfferApi(
@@ -244,6 +243,7 @@ class Client:
     @cached_property
     def location(self) -> LocationApi:
         """A business's locations."""
+        load(_HERE)
         from .location import LocationApi
 
         return LocationApi(self._reads, self._session, self._content_filter)
@@ -251,6 +251,7 @@ class Client:
     @cached_property
     def collection(self) -> CollectionApi:
         """Collections of businesses."""
+        load(_HERE)
         from .collection import CollectionApi
 
         return CollectionApi(self._reads, self._session, self._content_filter)
@@ -258,6 +259,7 @@ class Client:
     @cached_property
     def search(self) -> SearchApi:
         """Search, and the person's recent terms."""
+        load(_HERE)
         from .search import SearchApi
 
         return SearchApi(self._reads, self._session, self._content_filter)
@@ -266,6 +268,7 @@ class Client:
     def journal(self) -> Desk:
         """The queue, its dead letters and ledger, for operators."""
         self._check_open()
+        load(_HERE)
         return self._desk
 
     @property
@@ -365,6 +368,7 @@ class Client:
 
     def _flush(self, timeout: float | None, is_wanted: Callable[[], bool]) -> bool:
         """As `flush`, until nobody wants it any more."""
+        load(_HERE)
         from ._journal.marks import Marks
 
         self._check_open()
@@ -396,6 +400,7 @@ class Client:
 
     def status(self) -> Status:
         """Return what is queued and what the sync is doing."""
+        load(_HERE)
         from ._journal.outbox import Outbox
         from .status import Recovered, Status
 
@@ -435,6 +440,7 @@ class Client:
 
     def explain(self) -> list[str]:
         """Return one sentence per lane that is not moving: why, and what would unblock it."""
+        load(_HERE)
         from ._core.explain import LaneFacts, SyncFacts, explain
 
         status = self.status()
@@ -468,6 +474,7 @@ class Client:
     def audit(self) -> Audit:
         """Count every accepted entry and what became of it; see `Audit.adds_up`."""
         self._check_open()
+        load(_HERE)
         return self._desk.audit()
 
     def close(self, timeout: float = 2.0) -> bool:

@@ -18,6 +18,7 @@ from ..config import Bounds
 from ..errors import JournalFull
 from .engine import driver_connection, rows, scalar
 from .keys import LANE_SHIFT
+from .merging import merge
 from .store import Store
 
 _NO_BOUND = 1 << 62
@@ -99,8 +100,6 @@ class Room:
         Raises:
             NoRoom: It takes the place of no other, or needs more bytes than there are.
         """
-        from .merging import merge  # loaded when there is no room: a new process comes to its first write without it
-
         merged = merge(connection, self._resume_at, _PART, self._store.clock.wall_ms())
         if not merged.removed or self._bytes_free(connection) < 0:
             raise NoRoom(size_bytes)
@@ -169,8 +168,6 @@ class Room:
     def _merge_some(self, connection: Connection) -> bool:
         if self._barren == _state(connection):
             return False
-        from .merging import merge  # as above
-
         merged = merge(connection, self._resume_at, _PART, self._store.clock.wall_ms())
         self._resume_at = merged.resume_at
         if merged.removed or not merged.ended:

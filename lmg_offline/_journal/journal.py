@@ -20,6 +20,7 @@ from .._support.ids import new_id
 from ..config import Bounds
 from ..errors import JournalCorrupt, JournalFull
 from ..protocol.canonical import encode
+from ..protocol.limits import MAX_ENTRIES
 from .engine import rows, scalar
 from .entries import Entries, Written
 from .finished import let_go
@@ -346,8 +347,6 @@ def _has_token(connection: Connection, user_id: str) -> bool:
 
 def _sendable_ids(connection: Connection, lane_id: int) -> list[str]:
     """Return the ids of the entries that one request could hold: those the platform may have, its answer lost."""
-    from ..protocol.replay import MAX_ENTRIES  # not on the way of a new process to its first write
-
     low = lane_id << LANE_SHIFT
     found = rows(
         connection,

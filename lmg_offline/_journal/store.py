@@ -112,6 +112,7 @@ class Store:
         self._driver: Driver | None = None  # beneath the writer; asked of SQLAlchemy at each write it takes a while
         self._reader: Connection | None = None
         self._reader_file: _File | None = None
+        self._readers = 0  # how many there have been
         # The journal's file as it was opened last: another one of its name is another journal.
         self._file: _File | None = None
         self._openings = 0
@@ -248,7 +249,8 @@ class Store:
 
     def version(self) -> int:
         """Return a number that changes when any connection has written, this process's writer included."""
-        return int(self.read("PRAGMA data_version")[0][0])
+        readers = self._readers  # before: each connection counts by itself, from the same number
+        return readers << 32 | int(self.read("PRAGMA data_version")[0][0])
 
     def reaches(self, position: int) -> None:
         """
@@ -601,6 +603,7 @@ class Store:
                 self._take_lock()
                 try:
                     self._close_reader()
+                    self._readers += 1
                     self._reader = open_reader(engine_for(self.path))
                     self._reader_file = self._file
                     scalar(self._reader, "SELECT 1 FROM device")

@@ -1,11 +1,13 @@
 """
-What is loaded and built when somebody first needs it: the network's side, nearly always by the sync thread.
+What is loaded and built when somebody first needs it, nearly always by the sync thread.
 
-An app's first write then waits for nothing but the journal. A gate keeps a fork
-out while modules are loaded: in a child that was forked in the middle of that, a
-module would stay locked by a thread that is not there.
+An app's first write then waits for nothing but the journal. Two things can go
+wrong in the middle of an import, and are kept out. A fork leaves a module locked
+in the child, by a thread that is not there: whoever forks waits for the gate. A
+Ctrl-C at the wrong instruction leaves the import system locked for good: it comes
+to the main thread alone, for which another one does it.
 
-Source: CPython holds its global import lock over a fork, and not the locks of single modules (importlib._bootstrap).
+Source: CPython, importlib._bootstrap._get_module_lock; over a fork only the lock of all imports is held.
 """
 
 from __future__ import annotations
@@ -21,6 +23,34 @@ from .._support.forks import renew_in_child
 T = TypeVar("T")
 
 _gate = threading.RLock()  # held while modules are loaded, and over a fork
+_loaded: set[Sequence[str]] = set()
+
+
+def load(modules: Sequence[str]) -> None:
+    """
+    Load modules, once.
+
+    Args:
+        modules: Full names; the same tuple each time.
+    """
+    if modules in _loaded:
+        return
+    if threading.current_thread() is threading.main_thread():
+        thread = threading.Thread(target=_load, args=(modules,), name="lmg-offline.load", daemon=True)
+        try:
+            thread.start()
+            thread.join()
+        except RuntimeError:  # none to be had, or the interpreter is shutting down
+            _load(modules)
+    else:
+        _load(modules)
+
+
+def _load(modules: Sequence[str]) -> None:
+    with _gate:
+        for module in modules:
+            import_module(module)
+        _loaded.add(modules)
 
 
 class Late(Generic[T]):
@@ -29,7 +59,7 @@ class Late(Generic[T]):
     def __init__(self, modules: Sequence[str], make: Callable[[], T]) -> None:
         """
         Args:
-            modules: What is to be loaded before, by full names.
+            modules: What is to be loaded before, as for `load`.
 
             make: Returns it. May raise, and is called again then.
         """
@@ -46,9 +76,7 @@ class Late(Generic[T]):
     def __call__(self) -> T:
         """Return it."""
         if self.made is None:
-            with _gate:
-                for module in self._modules:
-                    import_module(module)
+            load(self._modules)
             with self._lock:
                 if self.made is None:
                     self.made = self._make()

@@ -71,6 +71,7 @@ class Runner:
         self._replay = ReplayDialect(parts)
         self._lmg = LmgDialect(parts, lmg or LmgSettings(), device, app_id=app_id, version=__version__)
         self._looked_s = -KEEP_ALIVE_LOOK_S
+        self._nothing_at: int | None = None  # the journal's version in which there was nothing to send
         self.sent_all_at_s = NEVER_S
         self.hurry = self._progress.hurry
         self.was_sent = self._progress.was_sent
@@ -95,18 +96,23 @@ class Runner:
             once, None until something is written or somebody asks.
         """
         progress = self._progress
-        if progress.take_hurry():
+        is_hurried = progress.take_hurry()
+        if is_hurried:
             self._lmg.hurry()
         wait_s = progress.wait_s()
         if wait_s > 0:
             return wait_s
         skipped = progress.skipped()
         is_lmg = progress.dialect == LMG
+        version = self._store.version()
+        if version == self._nothing_at and not (is_hurried or skipped or is_lmg):
+            return None  # nobody has written since: an idle device looks every second
         if is_lmg:
             batches = self._outbox.next_batch(MAX_EVENTS, MAX_BYTES, skipped, max_lanes=1)
             batches = batches or self._to_keep_alive(skipped)
         else:
             batches = self._outbox.next_batch(progress.state.limit, MAX_BYTES, skipped)
+        self._nothing_at = None if batches else version
         if not batches:
             self._outcomes.tidy()
             return min(skipped.values()) if skipped else None

@@ -15,9 +15,14 @@ from marshmallow import fields as stock
 
 from ..errors import ValidationError
 from . import canonical, fields, quick
+from .limits import MAX_BYTES, MAX_ENTRIES, MAX_LANES, MAX_REPLY_BYTES
 from .values import START, Conflict, Device, Entry, Identity, Lane, LaneReply, Position, RefusedEntry, Reply
 
 __all__ = [
+    "MAX_BYTES",
+    "MAX_ENTRIES",
+    "MAX_LANES",
+    "MAX_REPLY_BYTES",
     "START",
     "Conflict",
     "Device",
@@ -33,11 +38,6 @@ __all__ = [
 ]
 
 PROTOCOL = 1
-MAX_ENTRIES = 500
-# What a server takes; a device sends less than half of it.
-MAX_LANES = 500
-MAX_BYTES = 512 * 1024
-MAX_REPLY_BYTES = 1 << 20
 
 DOCUMENT = "mutation Replay($device: JSON!, $lanes: JSON!) { replay(device: $device, lanes: $lanes) }"
 AUTH_PATH = "/graph/auth"

@@ -646,3 +646,31 @@ def test_the_first_request_of_a_boot_asks_for_the_time(tmp_path: Path) -> None:
     assert [[], [60_000]] == [[entry["age_ms"] for entry in each["lanes"][0]["entries"]] for each in (asked, sent)]
     assert [None, rig.clock.wall] == [each["device"]["server_at"] for each in (asked, sent)]
     after.close()
+
+
+def test_an_idle_device_looks_at_the_journal_again_only_when_somebody_has_written(rig: Rig) -> None:
+    """This process, another one, or one before a fork, after which versions are counted anew."""
+    looks: list[int] = []
+    real = rig.outbox.next_batch
+    rig.outbox.next_batch = lambda *given, **more: looks.append(1) or real(*given, **more)  # type: ignore[method-assign]
+    rig.journal.append("track", "{}")
+    rig.drain()
+    rig.runner.step()
+    idle = len(looks)
+    for _ in range(5):
+        rig.runner.step()
+    after_idling = len(looks)
+    write = "UPDATE device SET max_entries = max_entries + 1"  # the reader sees it as it sees another process's
+    rig.journal.store.run(lambda connection: connection.exec_driver_sql(write).rowcount)
+    rig.runner.step()
+    after_another = len(looks)
+    rig.journal.store.run(lambda connection: connection.exec_driver_sql(write).rowcount)
+    rig.journal.store._before_fork()
+    rig.journal.store._after_fork_in_parent()
+    rig.runner.step()
+
+    assert idle == after_idling
+    assert [1, 1] == [after_another - after_idling, len(looks) - after_another]
+    rig.runner.hurry()
+    rig.runner.step()
+    assert after_another + 2 == len(looks)

@@ -141,11 +141,17 @@ class MemoryJournal:
     def __init__(self, clock: Clock, outbox: MemoryOutbox) -> None:
         self.clock = clock
         self.store = self
+        self._versions = 0
         self._outbox = outbox
 
     def read(self, _statement: str) -> list[tuple[int]]:
         """Answer the one question there is: whether any entry is left."""
         return [(1,)] if self._outbox.queue else []
+
+    def version(self) -> int:
+        """Another one each time: what is queued here is looked at each time."""
+        self._versions += 1
+        return self._versions
 
     def make_durable(self) -> None:
         """Memory has no disk to wait for."""
