@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -12,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from lmg_offline import Client
-from tools.bench import around, show, sink
+from tools.bench import around, show, sink, where
 from tools.bench.__main__ import document
 from tools.bench.child import NotLoopback, stay_here
 from tools.bench.contests import CONTESTS, Column, Contest
 from tools.bench.goals import GOALS, Goal
 from tools.bench.plot import draw
 from tools.bench.results import Results, Table
-from tools.bench.run import Setting, hold
+from tools.bench.run import ROOT, Setting, hold
 from tools.bench.systems.catalogue import SYSTEMS, opened
 from tools.bench.systems.port import Place
 from tools.bench.work import profile, text, wire
@@ -224,6 +225,17 @@ def test_the_ratios_are_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is where this is read")
+def test_every_part_of_a_write_is_found_where_it_is() -> None:
+    """By a process of its own, whose functions stay wrapped. A part that no write goes through would take no time."""
+    code = "import json; from tools.bench import where; print(json.dumps(where.measure('normal', 5, 20)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stderr
+    found = json.loads(done.stdout)
+
+    assert {"whole", *(part for part, _ in where.PARTS)} == found.keys()
+    assert 0 < min(found.values())
+
+
 def test_an_idle_process_is_measured() -> None:
     """Memory, processor time and wake-ups; the rows of a round run at the same time."""
     idle = replace(BY_NAME["idle"], systems=["four packages", "lmg full"])
