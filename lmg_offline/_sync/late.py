@@ -7,6 +7,9 @@ in the child, by a thread that is not there: whoever forks waits for the gate. A
 Ctrl-C at the wrong instruction leaves the import system locked for good: it comes
 to the main thread alone, for which another one does it.
 
+A third thing stays: a process that a Ctrl-C ends while this goes on may end with the code 1 and not by the
+signal, because CPython forgets which it was at each exec of a text, in whatever thread (run_eval_code_obj).
+
 Source: CPython, importlib._bootstrap._get_module_lock; over a fork only the lock of all imports is held.
 """
 

@@ -144,6 +144,8 @@ def interrupted(life: Life) -> None:
 
 def _signalled(life: Life, number: int) -> None:
     client = _fill(life)
+    if client._runner is not None:
+        client._runner()  # loaded: an exec of text in any thread makes CPython forget that it ends by Ctrl-C
     life.begin_writing(client, 2)
     first_s = life.rng.random() * 0.05
 

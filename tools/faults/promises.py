@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -152,10 +152,13 @@ def promised(noted: Iterable[Noted], evidence: Evidence, sessions: Mapping[str, 
     known = {call.receipt.split(".", 2)[2] for call in noted if call.receipt is not None}
     unsure = [call for call in noted if call.receipt is None]
     done = [call for call in noted if call.receipt is not None]
-    claimed = {row["session_id"] for row in evidence.log or () if row["kind"] == "identify"}
+    claimed: dict[object, set[str]] = {}
     for row in evidence.log or ():
-        if str(row["id"]) in known:
-            continue
+        if row["kind"] == "identify":
+            claimed.setdefault(row["session_id"], set()).add(str(row["user_id"]))
+    unknown = [row for row in evidence.log or () if str(row["id"]) not in known]
+    # First those that show whose they are: a row of nobody's session could be any call's.
+    for row in sorted(unknown, key=lambda row: row["session_id"] not in claimed):
         call = next((each for each in unsure if _is(each, row, evidence, claimed)), None)
         if call is not None:
             unsure.remove(call)
@@ -178,28 +181,29 @@ def promised(noted: Iterable[Noted], evidence: Evidence, sessions: Mapping[str, 
     return oracle
 
 
-def _is(call: Noted, row: Mapping[str, object], evidence: Evidence, claimed: Container[object]) -> bool:
+def _is(call: Noted, row: Mapping[str, object], evidence: Evidence, claimed: Mapping[object, Set[str]]) -> bool:
     """
     Whether a row of the log, that no call that returned made, is what became of this call.
 
     Args:
-        claimed: The sessions in which somebody said who they are. What was written in another one stands under
-            nobody, and shows its number nowhere.
+        claimed: The sessions in which somebody said who they are, and who. What was written in another one stands
+            under nobody, and shows its number nowhere.
     """
     if call.kind != row["kind"]:
         return False
     if row["session_id"] not in claimed:
         return True
+    theirs = [evidence.people[person] for person in claimed[row["session_id"]] if person in evidence.people]
     if call.kind == "identify":
         return call.person == row["user_id"]
     if call.kind == "track":
         return any(
             item["id"] == row["id"] and item["properties"] == call.value
-            for person in evidence.people.values()
+            for person in theirs
             for item in person.activity
         )
     own = f"own_{call.number}"
-    return any(own in person.profile for person in evidence.people.values())
+    return any(own in person.profile for person in theirs)
 
 
 def place_of(receipt: str) -> tuple[int, int]:
