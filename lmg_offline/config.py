@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -79,8 +79,7 @@ class Bounds(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """
     Settings of one client.
 
@@ -102,7 +101,7 @@ class Config:
         request_deadline_s: Longest one request may take, in seconds.
     """
 
-    write_key: str = field(repr=False)
+    write_key: str
     endpoint: str
     app_name: str
     data_dir: Path | None
@@ -110,6 +109,9 @@ class Config:
     sync: bool
     bounds: Bounds
     request_deadline_s: float = 30.0
+
+    def __repr__(self) -> str:
+        return f"<Config of {self.endpoint}>"
 
 
 def make_config(

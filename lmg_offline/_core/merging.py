@@ -9,11 +9,10 @@ attribute by attribute, what the whole sequence says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileWrite:
+class ProfileWrite(NamedTuple):
     """
     One `update` that was never sent.
 
@@ -26,10 +25,13 @@ class ProfileWrite:
     """
 
     position: int
-    attributes: frozenset[str] = field(repr=False)
+    attributes: frozenset[str]
     made_at: int
     boot_id: str
     since_boot_ms: int
+
+    def __repr__(self) -> str:
+        return f"<ProfileWrite {self.position}>"
 
 
 def superseded(run: Sequence[ProfileWrite]) -> list[int]:

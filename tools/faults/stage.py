@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
@@ -59,7 +59,7 @@ class QuickClient(Client):
     """A client whose requests give up after half a second, so that a half-open connection costs no more."""
 
     def _build(self, config: Config, *rest: Any, **more: Any) -> None:
-        super()._build(replace(config, request_deadline_s=REQUEST_DEADLINE_S), *rest, **more)
+        super()._build(config._replace(request_deadline_s=REQUEST_DEADLINE_S), *rest, **more)
 
 
 def make_platform() -> AbstractContextManager[PlatformFacts]:

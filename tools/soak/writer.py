@@ -38,7 +38,7 @@ class PatientClient(Client):
     """A client whose requests give up after two seconds, so that half-open connections are many."""
 
     def _build(self, config: Config, *rest: Any, **more: Any) -> None:
-        super()._build(replace(config, request_deadline_s=REQUEST_DEADLINE_S), *rest, **more)
+        super()._build(config._replace(request_deadline_s=REQUEST_DEADLINE_S), *rest, **more)
 
 
 @dataclass(frozen=True, slots=True)

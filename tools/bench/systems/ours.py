@@ -45,6 +45,7 @@ def normal_alone(place: Place) -> System:
 
 def _system(place: Place, durability: str, *, sync: bool) -> System:
     own = client(place, durability, sync=sync)
+    own.status()  # has all code loaded, which the sync thread does in its first second; `first-write` is without it
     update = own.user.update
 
     def finish() -> None:
