@@ -11,7 +11,8 @@ from __future__ import annotations
 import hmac
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -27,7 +28,7 @@ from lmg_offline.platform.sessions import new_ingest_key, new_token
 from lmg_offline.platform.store import tables
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.entries import MAX_ID, Kind, check_payload
-from lmg_offline.protocol.replay import FORKED, INVALID_PAYLOAD, OK, PARKED, PROTOCOL, UNKNOWN_KIND
+from lmg_offline.protocol.replay import FORKED, INVALID_PAYLOAD, OK, PARKED, PROTOCOL, UNKNOWN_KIND, load_request
 from lmg_offline.protocol.values import START, Device, Entry, Lane, Position
 
 # A device whose clock is further off than this is not believed when it dates an entry by that clock.
@@ -43,6 +44,34 @@ class DeviceRefused(Exception):
     """The secret is not the one this device was first seen with, or another copy of it goes on. Holds a sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """
+    A replay that was read and whose payloads were checked, which needs no database and no lock.
+
+    Attributes:
+        payloads: By `id` of the entry; what is wrong with one in its place.
+    """
+
+    device: Device = field(repr=False)
+    lanes: list[Lane] = field(repr=False)
+    payloads: Mapping[int, dict[str, Any] | ValidationError] = field(repr=False)
+
+
+def read(device: object, lanes: object) -> Read:
+    """Read the two arguments of a replay. Raises ValidationError: the whole request is malformed."""
+    sender, sent = load_request(device, lanes)
+    payloads: dict[int, dict[str, Any] | ValidationError] = {}
+    for lane in sent:
+        for entry in lane.entries:
+            if entry.kind in _KINDS:
+                try:
+                    payloads[id(entry)] = check_payload(entry.kind, entry.payload)
+                except ValidationError as error:
+                    payloads[id(entry)] = error
+    return Read(sender, sent, payloads)
+
+
 def replay(
     connection: Connection,
     property_: Property,
@@ -50,6 +79,7 @@ def replay(
     device: Device,
     lanes: list[Lane],
     *,
+    payloads: Mapping[int, dict[str, Any] | ValidationError] = MappingProxyType({}),
     now_ms: int,
     session_ttl_s: int,
     sdk: str | None,
@@ -68,6 +98,8 @@ def replay(
 
         lanes: As `load_request` returns them.
 
+        payloads: Of entries that were checked before, as `read` returns them.
+
         now_ms: The platform's clock, in milliseconds since 1970 UTC.
 
         session_ttl_s: How long the session tokens in the reply are good.
@@ -79,7 +111,7 @@ def replay(
     """
     _bind_device(connection, property_.id, device, now_ms, sdk)
     effects = Effects(connection, property_, _touched(lanes), now_ms)
-    request = _Request(effects, property_, integration_id, device, now_ms, session_ttl_s)
+    request = _Request(effects, property_, integration_id, device, now_ms, session_ttl_s, payloads)
     replies = [request.replay_lane(lane) for lane in lanes]
     effects.finish()
     return {
@@ -104,7 +136,9 @@ class _Request:
         device: Device,
         now_ms: int,
         session_ttl_s: int,
+        payloads: Mapping[int, dict[str, Any] | ValidationError],
     ) -> None:
+        self._payloads = payloads
         self._effects = effects
         self._property = property_
         self._integration_id = integration_id
@@ -231,10 +265,14 @@ class _Request:
         kind = _KINDS.get(entry.kind)
         if kind is None:
             return Refused(UNKNOWN_KIND, "This platform does not know the kind of the entry.")
-        try:
-            payload = check_payload(kind.value, entry.payload)
-        except ValidationError as error:
-            return Refused(INVALID_PAYLOAD, str(error)[:_MAX_MESSAGE])
+        payload = self._payloads.get(id(entry))
+        if payload is None:
+            try:
+                payload = check_payload(kind.value, entry.payload)
+            except ValidationError as error:
+                payload = error
+        if isinstance(payload, ValidationError):
+            return Refused(INVALID_PAYLOAD, str(payload)[:_MAX_MESSAGE])
         return self._effects.apply(lane.session_id, kind, payload, lane.token, stamp)
 
     def _stamp(self, state: LaneState, entry: Entry, logged: Logged | None) -> Stamp:

@@ -10,9 +10,12 @@ from kiosk import Kiosk, Site, entry, identify, lane, position, track, update_of
 from sqlalchemy import Connection, delete, event, update
 from sqlalchemy.exc import OperationalError
 
+from lmg_offline.platform import ingest
+from lmg_offline.platform.audience_api import endpoint
 from lmg_offline.platform.lanes import Apply, Fork, plan
 from lmg_offline.platform.store import tables
 from lmg_offline.platform.store.engine import writing
+from lmg_offline.protocol.replay import DOCUMENT, WRITE_KEY_HEADER
 from lmg_offline.protocol.values import START, Entry, Lane, Position
 
 
@@ -316,3 +319,22 @@ def test_what_could_not_be_committed_is_not_acknowledged(site: Site, kiosk: Kios
     assert answer.status_code >= 500
     assert ("ok", position(2)) == (again["status"], again["applied_through"])
     assert [1, 2] == [seq for seq, *_ in site.log("s1")]
+
+
+def test_a_replay_is_read_once_and_before_the_transaction(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite the transaction holds up every other writer. One with a write key that is not known is not read."""
+    order: list[str] = []
+    for module, name in ((endpoint, "transact"), (ingest, "read")):
+        real = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *given, real=real, name=name: order.append(name) or real(*given)
+        )
+    reply = Kiosk(site, "kiosk-1").one([track(1, "seen"), update_of(2, {"email": "nobody"})])
+    refused = [(each["seq"], each["code"]) for each in reply["refused"]]
+    in_order, order[:] = list(order), []
+    asked = {"query": DOCUMENT, "variables": {"device": {}, "lanes": []}}
+    site.post("/graph/auth", asked, **{WRITE_KEY_HEADER: "none"})
+
+    assert ["read", "transact"] == in_order
+    assert [(2, "invalid_payload")] == refused
+    assert "read" not in order

@@ -25,14 +25,15 @@ from lmg_offline.platform.store import tables
 from lmg_offline.protocol import canonical
 from lmg_offline.protocol.entries import Kind, check_payload
 from lmg_offline.protocol.profile import check_wire
-from lmg_offline.protocol.replay import DEVICE_REFUSED, load_request
+from lmg_offline.protocol.replay import DEVICE_REFUSED
 
 
 def replay(_: object, info: Info, device: object, lanes: object) -> dict[str, Any]:
     """Apply the lanes of a device. See `ingest.replay`."""
     context: RequestContext = info.context
+    ahead = context.ahead
     try:
-        sender, sent = load_request(device, lanes)
+        read = ingest.read(device, lanes) if ahead is None or not ahead.is_of(device, lanes) else ahead.read
     except ValidationError as error:
         raise malformed(f"The replay is malformed: {str(error)[:500]}") from None
     try:
@@ -40,8 +41,9 @@ def replay(_: object, info: Info, device: object, lanes: object) -> dict[str, An
             context.connection,
             context.property,
             context.integration_id,
-            sender,
-            sent,
+            read.device,
+            read.lanes,
+            payloads=read.payloads,
             now_ms=context.now_ms,
             session_ttl_s=context.session_ttl_s,
             sdk=context.sdk,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphql import GraphQLResolveInfo
 from sqlalchemy import Connection
 
+from lmg_offline.platform.ingest import Read
 from lmg_offline.platform.properties import Property
 from lmg_offline.platform.sessions import Session
 
@@ -28,6 +29,19 @@ class NamedEntry:
     device_id: str
     seq: int
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A replay that was read before the transaction began: on SQLite that holds up every other writer."""
+
+    device: object = field(repr=False)
+    lanes: object = field(repr=False)
+    read: Read
+
+    def is_of(self, device: object, lanes: object) -> bool:
+        """Say whether these are the arguments that were read."""
+        return device is self.device and lanes is self.lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,8 @@ class RequestContext:
         entry: The journal entry that the request delivers, if it names one.
 
         bad_token: See `Settings`.
+
+        ahead: What was read before the transaction began.
     """
 
     connection: Connection
@@ -76,6 +92,7 @@ class RequestContext:
     session_token: str | None = field(default=None, repr=False)
     entry: NamedEntry | None = None
     bad_token: str = "error"
+    ahead: Ahead | None = None
 
     @builtins.property
     def property_id(self) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from lmg_offline.platform import properties, sessions
+from lmg_offline.errors import ValidationError
+from lmg_offline.platform import ingest, properties, sessions
 from lmg_offline.platform.audience_api import errors
-from lmg_offline.platform.audience_api.context import NamedEntry, RequestContext
+from lmg_offline.platform.audience_api.context import Ahead, NamedEntry, RequestContext
 from lmg_offline.platform.audience_api.executor import Executor, Operation
 from lmg_offline.platform.audience_api.graphiql import page
 from lmg_offline.platform.bodies import inflated, read_json
@@ -36,6 +37,7 @@ from lmg_offline.protocol.replay import (
 
 _JSON = "application/json"
 _REVIVING = frozenset({"extendSession"})
+_REPLAYING = frozenset({"replay"})
 _ENTRY = re.compile(r"([A-Za-z0-9_-]{1,64})/([1-9][0-9]{0,9})/([A-Za-z0-9_-]{1,64})")
 
 
@@ -57,6 +59,7 @@ class Asked:
 
     operation: Operation
     variables: Mapping[str, Any] = field(repr=False)
+    ahead: Ahead | None = None
 
 
 def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Callable[[Request], Awaitable[Response]]:
@@ -81,8 +84,10 @@ def error_reply(error: AudienceError) -> Response:
 
 def _answer(executor: Executor, engine: Engine, settings: Settings, request: Request, raw: bytes) -> Response:
     body = inflated(request.headers.get("content-encoding", ""), raw, settings.max_body_bytes)
-    asked = _asked(executor, body)
-    data = run(executor, engine, settings, _caller(request), asked)
+    caller, asked = _caller(request), _asked(executor, body)
+    if asked.operation.fields == _REPLAYING:
+        asked = replace(asked, ahead=_read_ahead(engine, caller, asked.variables))
+    data = run(executor, engine, settings, caller, asked)
     content = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":")).encode()
     if asked.operation.is_mutation:
         return _reply(200, content)
@@ -91,6 +96,18 @@ def _answer(executor: Executor, engine: Engine, settings: Settings, request: Req
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return _reply(200, content, headers)
+
+
+def _read_ahead(engine: Engine, caller: Caller, variables: Mapping[str, Any]) -> Ahead | None:
+    """Read a replay of a known write key. None where something is wrong, which is said in its turn."""
+    device, lanes = variables.get("device"), variables.get("lanes")
+    with engine.connect() as connection:
+        if not caller.write_key or properties.find_by_write_key(connection, caller.write_key) is None:
+            return None
+    try:
+        return Ahead(device, lanes, ingest.read(device, lanes))
+    except ValidationError:
+        return None
 
 
 def run(executor: Executor, engine: Engine, settings: Settings, caller: Caller, asked: Asked) -> dict[str, Any]:
@@ -133,6 +150,7 @@ def _run_once(
         session_token=caller.session_token,
         entry=caller.entry,
         bad_token=settings.bad_token,
+        ahead=asked.ahead,
     )
     return executor.run(asked.operation, asked.variables, context)
 
