@@ -131,6 +131,11 @@ class Entries:
         Raises:
             NoRoom: It does not fit.
         """
+        position = self._insert(connection, new)
+        self._store.reaches(position)
+        return position
+
+    def _insert(self, connection: Connection, new: _New) -> int:
         driver = self._store.driver
         position = self._next or _next(driver)
         while True:
@@ -147,7 +152,6 @@ class Entries:
                 position = found
         self._next = position + 1
         self._store.expect(new.size + _ROW_BYTES)
-        self._store.reaches(position)
         return position
 
     def insert_all(self, connection: Connection, news: Sequence[_New]) -> Sequence[int]:
@@ -157,7 +161,7 @@ class Entries:
         Raises:
             NoRoom: Not all of them are known to fit.
         """
-        first = self.insert(connection, news[0])
+        first = self._insert(connection, news[0])  # what may be undone yet is not noted as reached
         last = first + len(news) - 1
         if last > self._room.limit:
             raise NoRoom(news[-1].size)

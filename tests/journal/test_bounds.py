@@ -9,9 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from lmg_offline import Client
+from lmg_offline._journal.bounds import NoRoom
 from lmg_offline._journal.desk import Desk
+from lmg_offline._journal.entries import _New
 from lmg_offline._journal.journal import Journal
 from lmg_offline._journal.readcache import CachedAnswer, ReadCache
 from lmg_offline._journal.redemptions import Redemptions
@@ -143,6 +146,28 @@ def test_what_another_wrote_and_the_platform_refused_counts_too(tmp_path: Path) 
     assert (4, 0) == (len(rig.desk.dead_letters()), fill(other))
     other.close()
     rig.close()
+
+
+def test_what_is_tried_together_and_undone_is_not_noted_as_reached(tmp_path: Path) -> None:
+    """The mark would say more than the journal holds, which is taken for damage at the next opening."""
+    journal = bounded(tmp_path / "j", entries=500)
+    journal.append("track", "{}")
+    own = journal._entries
+    seen: list[int | None] = []
+
+    def work(connection: Connection) -> None:
+        first = own._next
+        own._room.limit = first
+        with pytest.raises(NoRoom):
+            own.insert_all(connection, [_New(own, "track", "{}", own._stamp()) for _ in range(2)])
+        seen.append(journal.store._reaches)
+        raise KeyError(first)
+
+    with pytest.raises(KeyError):
+        journal.store.run(work)
+
+    assert [None] == seen
+    journal.close()
 
 
 def test_threads_together_keep_to_the_bound(tmp_path: Path) -> None:
