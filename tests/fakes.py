@@ -18,7 +18,7 @@ from lmg_offline._sync.events import Events
 from lmg_offline._sync.runner import Runner
 from lmg_offline._sync.session import Session
 from lmg_offline._sync.tokens import TokenProvider
-from lmg_offline._transport.port import DeviceRefused, QueryOutcome, Replayed, ReplayOutcome
+from lmg_offline._transport.port import DeviceRefused, QueryOutcome, Replayed, ReplayOutcome, nothing
 from lmg_offline.config import Bounds, LmgSettings
 from lmg_offline.device import Device
 from lmg_offline.protocol.replay import load_reply
@@ -94,10 +94,11 @@ class MemoryPlatform:
     exchanges: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     clock: ManualClock = field(default_factory=ManualClock)
 
-    def replay(self, body: bytes) -> ReplayOutcome:
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         """Handle one replay."""
         variables = json.loads(body)["variables"]
         self.requests.append(variables)
+        meanwhile()
         if self.faults:
             return self.faults.pop(0)
         if not self._goes_on(variables["device"]):

@@ -18,6 +18,7 @@ from lmg_offline._transport.port import (
     Refused,
     ReplayOutcome,
     SessionExpired,
+    nothing,
 )
 
 Fault = Callable[[str, dict[str, Any]], GraphOutcome | None]
@@ -69,9 +70,10 @@ class MemoryLmg:
     at_ms: int | None = None
     replays: int = 0
 
-    def replay(self, body: bytes) -> ReplayOutcome:
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         """It has no such mutation."""
         self.replays += 1
+        meanwhile()
         assert [] == [lane for lane in json.loads(body)["variables"]["lanes"] if lane["entries"] or lane["token"]]
         return NotSpoken('Cannot query field "replay" on type "Mutation".')
 

@@ -11,7 +11,7 @@ from typing import Any
 from lmg_offline._core.schedule import Retry
 from lmg_offline._sync.reads import Reads
 from lmg_offline._sync.session import Session
-from lmg_offline._transport.port import Answer, QueryOutcome, Refused, ReplayOutcome
+from lmg_offline._transport.port import Answer, QueryOutcome, Refused, ReplayOutcome, nothing
 from lmg_offline.controller import RedemptionController
 from lmg_offline.errors import LMGError
 from lmg_offline.geo import ContentFilter
@@ -54,8 +54,8 @@ class RedeemingPlatform(MemoryPlatform):
     before_query: list[Callable[[], object]] = field(default_factory=list)
     refuse_query: Refused | None = None
 
-    def replay(self, body: bytes) -> ReplayOutcome:
-        return Retry("away") if self.away or self.deaf else super().replay(body)
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
+        return Retry("away") if self.away or self.deaf else super().replay(body, meanwhile)
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
         if self.before_query:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from lmg_offline._transport.port import DeviceRefused, QueryOutcome, Replayed, ReplayOutcome, Retry
+from lmg_offline._transport.port import DeviceRefused, QueryOutcome, Replayed, ReplayOutcome, Retry, nothing
 from lmg_offline.platform import ingest, properties
 from lmg_offline.platform.store.engine import close_engine, make_engine, writing
 from lmg_offline.platform.store.migrate import upgrade
@@ -142,9 +142,10 @@ class SimulatedPlatform:
         """Sign a user id as the property's own server would."""
         return sign_user_id(self._key, user_id)
 
-    def replay(self, body: bytes) -> ReplayOutcome:
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         """Take one replay there and its reply back; both ways take time."""
         self.world.pass_by(self.way_ms())
+        meanwhile()
         variables = json.loads(body)["variables"]
         device, lanes = load_request(variables["device"], variables["lanes"])
         self.sent |= {entry.id: entry for lane in lanes for entry in lane.entries}

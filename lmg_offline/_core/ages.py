@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .._support.clock import PROCESS_BOOT
 
@@ -42,11 +42,22 @@ class Now(NamedTuple):
 
 
 class Made(NamedTuple):
-    """The device's clocks when an entry was made; `at_ms` is the wall clock."""
+    """The device's clocks when an entry was made; `made_at` is the wall clock, in milliseconds since 1970 UTC."""
 
-    at_ms: int
+    made_at: int
     boot_id: str
     since_boot_ms: int
+
+
+class Stamped(Protocol):
+    """Whatever has the clocks of `Made`, so that none needs to be made of it."""
+
+    @property
+    def made_at(self) -> int: ...
+    @property
+    def boot_id(self) -> str: ...
+    @property
+    def since_boot_ms(self) -> int: ...
 
 
 class Age(NamedTuple):
@@ -64,21 +75,21 @@ class Age(NamedTuple):
     by_clock: bool = False
 
 
-def age(made: Made, now: Now) -> Age:
+def age(made: Stamped, now: Now) -> Age:
     """Return the age of one entry, seen by itself."""
     if made.boot_id == now.boot_id:
         return Age(max(0, now.since_boot_ms - made.since_boot_ms))
     then, server_ms = now.booted_at.get(made.boot_id), now.server_ms
     if then is not None and server_ms is not None:
         return Age(max(0, server_ms - then - made.since_boot_ms))
-    if made.at_ms < EARLIEST_PLAUSIBLE_MS or now.wall_ms < EARLIEST_PLAUSIBLE_MS or made.at_ms > now.wall_ms:
+    if made.made_at < EARLIEST_PLAUSIBLE_MS or now.wall_ms < EARLIEST_PLAUSIBLE_MS or made.made_at > now.wall_ms:
         return Age(None)
     # Made in an earlier boot, so before this one began, whatever the clock says.
     least = 0 if now.boot_id.startswith(PROCESS_BOOT) else now.since_boot_ms
-    return Age(max(least, now.wall_ms - made.at_ms), by_clock=True)
+    return Age(max(least, now.wall_ms - made.made_at), by_clock=True)
 
 
-def ages(lane: Sequence[Made], now: Now) -> list[Age]:
+def ages(lane: Sequence[Stamped], now: Now) -> list[Age]:
     """
     Return the ages of entries of one lane, given in order.
 

@@ -96,6 +96,11 @@ class GroupCommit:
         self._waiting: list[_Request[Any]] = []
         self._leader: _Request[Any] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Somebody is committing."""
+        return self._leader is not None
+
     def run(self, work: Work[T], *, single: bool = False) -> T:
         """
         Run `work` in a transaction and return its result once that is committed.

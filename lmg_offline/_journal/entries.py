@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
@@ -40,11 +41,19 @@ NEXT_POSITION = (
 _NEXT_OF_CURRENT = f"{NEXT_POSITION}(SELECT current_lane FROM device) AND l.sealed_at IS NULL"
 _COLUMNS = "position, id, kind, body, made_at, boot_id, since_boot_ms, digest"
 INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-# Where the key is not the next one the id is NULL, which no column takes: a third cheaper than to ask for it before.
-_INSERT_IF_NEXT = (
-    f"INSERT INTO entries ({_COLUMNS})"
-    f" VALUES (?1, CASE WHEN ?1 = ({_NEXT_OF_CURRENT}) THEN ?2 END, ?3, ?4, ?5, ?6, ?7, ?8)"
-)
+# So many are written by one statement: each step of SQLite is a change of threads in Python.
+_MOST_ROWS = 32
+
+
+@lru_cache(maxsize=_MOST_ROWS)
+def _insertion(count: int) -> str:
+    """
+    Return the statement that writes so many rows, if the first has the next key of the current lane.
+
+    Where it has not the id is NULL, which no column takes: a third cheaper than to ask for the key before.
+    """
+    first = f"(?1, CASE WHEN ?1 = ({_NEXT_OF_CURRENT}) THEN ?2 END, ?3, ?4, ?5, ?6, ?7, ?8)"
+    return f"INSERT INTO entries ({_COLUMNS}) VALUES {first}" + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (count - 1)
 
 
 class Written(NamedTuple):
@@ -131,27 +140,8 @@ class Entries:
         Raises:
             NoRoom: It does not fit.
         """
-        position = self._insert(connection, new)
+        position = self._insert(connection, [new])
         self._store.reaches(position)
-        return position
-
-    def _insert(self, connection: Connection, new: _New) -> int:
-        driver = self._store.driver
-        position = self._next or _next(driver)
-        while True:
-            if position > self._room.limit:
-                position = _next(driver)  # what fits is counted from the true end, not from a guess
-                self._room.look(connection, position, new.size)
-            try:
-                driver.execute(_INSERT_IF_NEXT, new.row(position))
-                break
-            except sqlite3.IntegrityError:  # another has written since, or what was to be written was not
-                found = _next(driver)
-                if found == position:
-                    raise
-                position = found
-        self._next = position + 1
-        self._store.expect(new.size + _ROW_BYTES)
         return position
 
     def insert_all(self, connection: Connection, news: Sequence[_New]) -> Sequence[int]:
@@ -161,16 +151,36 @@ class Entries:
         Raises:
             NoRoom: Not all of them are known to fit.
         """
-        first = self._insert(connection, news[0])  # what may be undone yet is not noted as reached
-        last = first + len(news) - 1
-        if last > self._room.limit:
-            raise NoRoom(news[-1].size)
-        rows = [new.row(position) for position, new in enumerate(news[1:], first + 1)]
-        self._store.driver.executemany(INSERT, rows)
-        self._next = last + 1
-        self._store.expect(sum([new.size + _ROW_BYTES for new in news[1:]]))
-        self._store.reaches(last)
-        return range(first, last + 1)
+        for start in range(0, len(news), _MOST_ROWS):
+            self._insert(connection, news[start : start + _MOST_ROWS])
+        self._store.reaches(self._next - 1)  # at the end: what may be undone yet is not noted as reached
+        return range(self._next - len(news), self._next)
+
+    def _insert(self, connection: Connection, news: Sequence[_New]) -> int:
+        """Write them by one statement; return the first one's key."""
+        driver, count = self._store.driver, len(news)
+        position = self._next or _next(driver)
+        while True:
+            if position + count - 1 > self._room.limit:
+                if count > 1:
+                    raise NoRoom(news[-1].size)
+                position = _next(driver)  # what fits is counted from the true end, not from a guess
+                self._room.look(connection, position, news[0].size)
+            try:
+                if count == 1:
+                    driver.execute(_insertion(1), news[0].row(position))
+                else:
+                    rows = [new.row(key) for key, new in enumerate(news, position)]
+                    driver.execute(_insertion(count), [*chain.from_iterable(rows)])
+                break
+            except sqlite3.IntegrityError:  # another has written since, or what was to be written was not
+                found = _next(driver)
+                if found == position:
+                    raise
+                position = found
+        self._next = position + count
+        self._store.expect(sum([new.size + _ROW_BYTES for new in news]))
+        return position
 
     def _replace(self, new: _New, connection: Connection) -> int:
         driver = self._store.driver

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from .._core.identity import AudienceState, Event, transition
-from .._core.profiles import fold
+from .._core.profiles import after, changes_of
 from .._support.ids import new_id
-from ..errors import JournalCorrupt, JournalFull
-from ..protocol.canonical import size_of
+from ..errors import JournalCorrupt, JournalFull, LMGError
 from . import moves
+from .ahead import DAMAGED, Folded, Wanted, folded, prove
 from .engine import driver_connection, rows, scalar
 from .journal import LANE_COLUMNS, Journal, mark_drained, retried_in
 from .keys import LANE_SHIFT, SEQ_MASK
@@ -28,18 +29,7 @@ from .parts import in_parts
 from .records import EntryRow, LaneBatch, LaneResult, LaneRow, LmgSession, Recorded, row_digest
 
 _LMG_COLUMNS = "lane_id, session_id, token, ingestion_url, claim, token_at"
-_DAMAGED = "the journal holds something else than what was written; call again, it is recovered"
 MAX_LANES = 200
-# What a request holds beside the bodies: for each entry its numbers and its id, for each lane its ids and token.
-ENTRY_BYTES = 256
-LANE_BYTES = 512
-
-_BATCH = (
-    "SELECT e.position, e.id, e.kind, e.body, e.made_at, e.boot_id, e.since_boot_ms, e.digest"
-    " FROM lanes l CROSS JOIN entries e ON e.position BETWEEN l.lane_id << 32 AND (l.lane_id << 32) + 4294967295"
-    " WHERE l.drained = 0 AND l.parked_at IS NULL AND l.lane_id NOT IN (SELECT value FROM json_each(?))"
-    " ORDER BY l.lane_id, e.position LIMIT ?"
-)
 
 
 class DeviceIdentity(NamedTuple):
@@ -83,12 +73,16 @@ class Outbox:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._store = journal.store
+        # What the sync thread alone uses: how much it asked for last, whether there was more, what it sends next,
+        # and what the request under way does to the current profile.
+        self._wanted: Wanted | None = None
+        self._is_full = False
+        self._next: list[EntryRow] = []
+        self._folded: Folded | None = None
 
     def device(self) -> DeviceIdentity:
         """Return the device's id and secret, and its last exchange."""
-        return DeviceIdentity(
-            *self._store.read("SELECT device_id, secret, exchange_seq, exchange_id FROM device")[0]
-        )
+        return DeviceIdentity(*self._store.read("SELECT device_id, secret, exchange_seq, exchange_id FROM device")[0])
 
     def next_batch(
         self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int], max_lanes: int = MAX_LANES
@@ -108,29 +102,52 @@ class Outbox:
 
             max_lanes: At most so many lanes, 1 or more.
         """
-        skipped = set(skip_lanes)
+        wanted = Wanted(max_entries, max_bytes, tuple(sorted(skip_lanes)), max_lanes)
+        ready, self._next = self._next if wanted == self._wanted else [], []
+        self._wanted, self._folded = wanted, None
 
         def gather(connection: Connection) -> list[LaneBatch]:
-            picked: dict[int, list[EntryRow]] = {}
-            size = 0
-            wanted = (json.dumps(sorted(skipped)), max_entries)
-            for entry in map(EntryRow._make, driver_connection(connection).execute(_BATCH, wanted).fetchall()):
-                if not entry.is_intact():
-                    raise JournalCorrupt(_DAMAGED)
-                lane_id = entry.lane_id
-                is_other = lane_id not in picked
-                size += size_of(entry.body) + ENTRY_BYTES + LANE_BYTES * is_other
-                if picked and (size > max_bytes or (is_other and len(picked) == max_lanes)):
-                    break
-                picked.setdefault(lane_id, []).append(entry)
-            current = scalar(connection, "SELECT current_lane FROM device")
-            if current not in picked and current not in skipped and not picked:
+            driver = driver_connection(connection)
+            if ready and wanted.are_next(driver, ready):
+                entries, self._is_full = ready, True
+            else:
+                entries, self._is_full = wanted.read(driver)
+                prove(entries)
+            picked = {key: list(group) for key, group in groupby(entries, lambda entry: entry.lane_id)}
+            if not picked:
+                current = scalar(connection, "SELECT current_lane FROM device")
                 unopened = "SELECT 1 FROM lanes WHERE lane_id = ? AND session_token IS NULL AND parked_at IS NULL"
-                if scalar(connection, unopened, (current,)):
+                if current not in wanted.skipped and scalar(connection, unopened, (current,)):
                     picked[current] = []
             return [self._lane_batch(connection, lane_id, found) for lane_id, found in picked.items()]
 
         return self._store.read_with(gather)
+
+    def give_way(self) -> None:
+        """Let a write of another thread go first; not within a transaction."""
+        self._store.give_way()
+
+    def get_ready(self, batches: Sequence[LaneBatch]) -> None:
+        """
+        Do what the answer to a request would have to wait for. Called while that is under way; never raises.
+
+        Only behind a full request is the next one read: where one takes all there is, what is written meanwhile
+        is sent together.
+        """
+        try:
+            for batch in batches:
+                if batch.entries and batch.lane.sealed_at is None:
+                    self._folded = folded(batch, self.give_way)
+            wanted, last = self._wanted, batches[-1].entries
+            if wanted is None or not last or not self._is_full:
+                return
+            read = partial(wanted.read, start=last[-1].position + 1)
+            entries, is_full = self._store.read_with(lambda connection: read(driver_connection(connection)))
+            if is_full:
+                prove(entries, self.give_way)
+                self._next = entries
+        except LMGError:
+            pass  # it is met again by who needs it
 
     def current_batch(self) -> LaneBatch:
         """Return the current session's lane, without entries."""
@@ -139,7 +156,7 @@ class Outbox:
     def _lane_batch(self, connection: Connection, lane_id: int, found: list[EntryRow]) -> LaneBatch:
         lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])
         if not lane.is_intact():
-            raise JournalCorrupt(_DAMAGED)
+            raise JournalCorrupt(DAMAGED)
         token = None
         may_be_asked = lane.is_claimed and lane.state == "verified"
         if lane.user_id is not None and (may_be_asked or any(entry.kind == "identify" for entry in found)):
@@ -164,15 +181,7 @@ class Outbox:
         def mark(connection: Connection) -> bool:
             whole = True
             for batch in batches:
-                first, last = batch.entries[0].position, batch.entries[-1].position
-                there = scalar(
-                    connection, "SELECT count(*) FROM entries WHERE position BETWEEN ? AND ?", (first, last)
-                )
-                whole = whole and there == len(batch.entries)
-                connection.exec_driver_sql(
-                    "UPDATE lanes SET sent_position = max(sent_position, ?) WHERE lane_id = ?",
-                    (last, batch.lane.lane_id),
-                )
+                whole = _mark(connection, batch.entries) and whole
             return whole
 
         return self._store.run(mark, vital=True)
@@ -203,6 +212,9 @@ class Outbox:
                 )
             for result in results:
                 total = self._record_lane(connection, result, now_ms, total)
+            if self._next:  # in the same commit; whether they are still there is asked before they are sent
+                for _, lane in groupby(self._next, lambda entry: entry.lane_id):
+                    _mark(connection, list(lane))
             return total
 
         try:
@@ -321,14 +333,16 @@ class Outbox:
         return tuple(ids)
 
     def _fold_profile(self, connection: Connection, lane: LaneRow, through: int) -> None:
-        found = rows(
-            connection,
-            "SELECT kind, body FROM entries WHERE position > ? AND position <= ?"
-            " AND kind IN ('identify', 'update') ORDER BY position",
-            (lane.lane_id << LANE_SHIFT, through),
-        )
-        if found:
-            known = json.dumps(fold(lane.profile, found), ensure_ascii=False)
+        keys, ready = (lane.lane_id << LANE_SHIFT, through), self._folded
+        between = "FROM entries WHERE position > ? AND position <= ?"
+        if ready is not None and ready.through == through and lane.lane_id == through >> LANE_SHIFT:
+            changes = ready.changes if scalar(connection, f"SELECT count(*) {between}", keys) == ready.entries else None
+        else:
+            changes = None
+        if changes is None:  # made by another process, or some of them are refused or forgotten
+            changes = changes_of(rows(connection, f"SELECT kind, body {between} ORDER BY position", keys))
+        if changes:
+            known = json.dumps(after(lane.profile, changes), ensure_ascii=False)
             connection.exec_driver_sql("UPDATE lanes SET profile = ? WHERE lane_id = ?", (known, lane.lane_id))
 
     def _unclaim(self, connection: Connection, lane: LaneRow) -> None:
@@ -498,8 +512,7 @@ class Outbox:
         self._store.run(
             lambda connection: (
                 connection.exec_driver_sql(
-                    "INSERT INTO boots (boot_id, booted_at, digest) VALUES (?, ?, ?)"
-                    " ON CONFLICT (boot_id) DO NOTHING",
+                    "INSERT INTO boots (boot_id, booted_at, digest) VALUES (?, ?, ?) ON CONFLICT (boot_id) DO NOTHING",
                     (boot_id, booted_at, row_digest(boot_id, booted_at)),
                 ).rowcount
             ),
@@ -551,3 +564,13 @@ class Outbox:
             single=True,
             vital=True,
         )
+
+
+def _mark(connection: Connection, entries: Sequence[EntryRow]) -> bool:
+    """Within a transaction: remember that these of one lane may be on the wire; say whether all are there."""
+    first, last = entries[0].position, entries[-1].position
+    there = scalar(connection, "SELECT count(*) FROM entries WHERE position BETWEEN ? AND ?", (first, last))
+    connection.exec_driver_sql(
+        "UPDATE lanes SET sent_position = max(sent_position, ?) WHERE lane_id = ?", (last, last >> LANE_SHIFT)
+    )
+    return bool(there == len(entries))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from .._core.ages import Made
 from .keys import LANE_SHIFT, SEQ_MASK
+
+_BLANK = hashlib.blake2b(digest_size=8)
 
 
 class LaneRow(NamedTuple):
@@ -97,11 +98,6 @@ class EntryRow(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<EntryRow {self.lane_id}.{self.seq} {self.kind}>"
-
-    @property
-    def made(self) -> Made:
-        """The device's clocks when it was made."""
-        return Made(self.made_at, self.boot_id, self.since_boot_ms)
 
     @property
     def lane_id(self) -> int:
@@ -263,4 +259,6 @@ def row_digest(*values: object) -> bytes:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    hasher = _BLANK.copy()  # a third less than to make one
+    hasher.update(text.encode("utf-8", "surrogatepass"))
+    return hasher.digest()

@@ -12,6 +12,8 @@ Races, and who wins them:
 
 from __future__ import annotations
 
+from functools import partial
+
 from .._core.ages import Now
 from .._core.schedule import Done, Retry, Split, Suspend
 from .._journal.keys import LANE_SHIFT
@@ -65,7 +67,8 @@ class ReplayDialect:
         for batch in batches:
             if batch.entries:
                 parts.progress.sending(batch.entries[-1].position)
-        outcome = parts.transport.replay(replay_body(parts.outbox.device(), batches, now))
+        body = self._body(batches, now)
+        outcome = parts.transport.replay(body, meanwhile=partial(parts.outbox.get_ready, batches))
         match outcome:
             case Replayed(reply=reply):
                 self._accept(batches, now, reply)
@@ -79,6 +82,10 @@ class ReplayDialect:
                 self._alone_at_fault(batches, outcome, malformed)
             case Retry() | Split() | Suspend():
                 parts.progress.ended(outcome, reached=not isinstance(outcome, Retry) or outcome.reached)
+
+    def _body(self, batches: list[LaneBatch], now: Now) -> bytes:
+        outbox = self._parts.outbox
+        return replay_body(outbox.device(), batches, now, outbox.give_way)
 
     def _accept(self, batches: list[LaneBatch], now: Now, reply: Reply) -> None:
         parts = self._parts
@@ -202,11 +209,9 @@ class ReplayDialect:
             parts.failed(outcome.reason)
             return
         empty = [batch._replace(entries=()) for batch in batches]
-        probe = parts.transport.replay(replay_body(parts.outbox.device(), empty, parts.now()))
+        probe = parts.transport.replay(self._body(empty, parts.now()))
         # Once more, because a server in between that says so now and then must not cost an entry.
-        again = isinstance(probe, Replayed) and parts.transport.replay(
-            replay_body(parts.outbox.device(), batches, parts.now())
-        )
+        again = isinstance(probe, Replayed) and parts.transport.replay(self._body(batches, parts.now()))
         if not isinstance(again, Split):
             parts.failed(outcome.reason)
             return

@@ -73,9 +73,12 @@ class DeadlineRunner:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def run(self, work: Callable[[], T], deadline_s: float) -> T:
+    def run(self, work: Callable[[], T], deadline_s: float, meanwhile: Callable[[], None] = lambda: None) -> T:
         """
         Return the work's result.
+
+        Args:
+            meanwhile: Called on this thread while the work runs, and within its deadline as far as it goes.
 
         Raises:
             DeadlineExceeded: It took longer than `deadline_s`, or `close` was called.
@@ -99,7 +102,9 @@ class DeadlineRunner:
             self._jobs.put(job)  # type: ignore[arg-type]  # the queue carries jobs of every result type
             self._current = job  # type: ignore[assignment]
         try:
-            is_done = self._wait(job, deadline_s)
+            deadline = time.monotonic() + deadline_s
+            meanwhile()
+            is_done = self._wait(job, deadline)
         except BaseException:
             self._give_up()  # interrupted: what is under way must not hold up the next one
             raise
@@ -110,9 +115,8 @@ class DeadlineRunner:
             raise job.error
         return job.result  # type: ignore[return-value]  # done without error: work's own result
 
-    def _wait(self, job: _Job[T], deadline_s: float) -> bool:
+    def _wait(self, job: _Job[T], deadline: float) -> bool:
         """Wait until the work is done, its time is up, or its thread is no more; say whether it is done."""
-        deadline = time.monotonic() + deadline_s
         while not job.wait(min(LOOK_S, deadline - time.monotonic())):
             thread = self._thread
             if time.monotonic() >= deadline or thread is None or not thread.is_alive():

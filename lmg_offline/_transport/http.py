@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ from .._support.log import log
 from ..protocol import replay as wire
 from . import answers
 from .deadline import DeadlineExceeded, DeadlineRunner
-from .port import CollectOutcome, GraphOutcome, QueryOutcome, ReplayOutcome
+from .port import CollectOutcome, GraphOutcome, QueryOutcome, ReplayOutcome, nothing
 
 GZIP_FROM_BYTES = 16 * 1024
 CONNECT_TIMEOUT_S = 10.0
@@ -78,6 +79,8 @@ class HttpTransport:
         self._endpoint = endpoint
         self._deadline_s = deadline_s
         self._client_headers = client_headers
+        # To a platform on the same machine no wire is spared by it.
+        self._packs = not _is_here(urlsplit(endpoint).hostname or "")
         self._headers = {
             wire.WRITE_KEY_HEADER: write_key,
             "X-Sdk-Name": wire.SDK_NAME,
@@ -104,13 +107,13 @@ class HttpTransport:
         # _query_turn: one query at a time, so that a deadline shuts down nobody else's socket.
         self._query_turn = threading.Lock()
 
-    def replay(self, body: bytes) -> ReplayOutcome:
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         """Send a replay. See `Transport.replay`."""
         headers = self._graph_headers(None)
-        if len(body) >= GZIP_FROM_BYTES:
-            body = gzip.compress(body, compresslevel=1, mtime=0)
+        if self._packs and len(body) >= GZIP_FROM_BYTES:
             headers["Content-Encoding"] = "gzip"
-        found = self._exchange(self._replays, self._endpoint + wire.AUTH_PATH, headers, body, self._deadline_s)
+        url = self._endpoint + wire.AUTH_PATH
+        found = self._exchange(self._replays, url, headers, body, self._deadline_s, meanwhile)
         return found if isinstance(found, Retry) else answers.replay_outcome(*found)
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:
@@ -165,10 +168,16 @@ class HttpTransport:
         return scheme == "https" or (scheme == "http" and self._endpoint.startswith("http:"))
 
     def _exchange(
-        self, channel: _Channel, url: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+        self,
+        channel: _Channel,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline_s: float,
+        meanwhile: Callable[[], None] = nothing,
     ) -> Retry | tuple[int, Mapping[str, str], bytes]:
         try:
-            return channel.runner.run(lambda: channel.post(url, headers, body), max(0.001, deadline_s))
+            return channel.runner.run(lambda: channel.post(url, headers, body), max(0.001, deadline_s), meanwhile)
         except DeadlineExceeded:
             return Retry("the platform did not answer in time")
         except HTTPError as error:
@@ -208,7 +217,14 @@ class _Channel:
         self._pools.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        """Send one request and read its reply, at most 1 MiB and one byte."""
+        """
+        Send one request and read its reply, at most 1 MiB and one byte.
+
+        Args:
+            body: As it is; where the headers call it gzip it is packed here, beside what its caller does meanwhile.
+        """
+        if headers.get("Content-Encoding") == "gzip":
+            body = gzip.compress(body, compresslevel=1, mtime=0)
         response: Any = self._pools.request(
             "POST",
             url,
@@ -238,6 +254,16 @@ class _Channel:
     def close(self) -> None:
         self.runner.close()
         self._pools.clear()
+
+
+def _is_here(host: str) -> bool:
+    """Say whether a host's name is one of the loopback's. Source: RFC 6761 section 6.3, RFC 5735, RFC 4291."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _broken(error: Exception) -> Retry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -83,11 +84,20 @@ CollectOutcome = Collected | SessionExpired | Split | Retry
 QueryOutcome = Answer | Retry | SessionExpired | Refused
 
 
+def nothing() -> None:
+    """There is nothing to do meanwhile."""
+
+
 class Transport(Protocol):
     """Reaches one platform endpoint. Never raises for what a network or a server may do."""
 
-    def replay(self, body: bytes) -> ReplayOutcome:
-        """Send a replay request's JSON body and return what came of it."""
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
+        """
+        Send a replay request's JSON body and return what came of it.
+
+        Args:
+            meanwhile: Called once while the request is under way, by the thread that calls this. Never raises.
+        """
         ...
 
     def query(self, body: bytes, *, session_token: str | None, etag: str | None, deadline_s: float) -> QueryOutcome:

@@ -26,11 +26,9 @@ from lmg_offline.platform.portal import routes as portal_routes
 from lmg_offline.platform.portal.attempts import Attempts
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
+from lmg_offline.platform.shedding import RETRY_AFTER_S, UNAVAILABLE, Shedder
 from lmg_offline.platform.store.unavailable import DatabaseUnavailable
 from lmg_offline.protocol.replay import AUTH_PATH, DEFAULT_PATH
-
-UNAVAILABLE = "lmg-unavailable"
-RETRY_AFTER_S = 2
 
 log = logging.getLogger("lmg_offline.platform")
 
@@ -45,15 +43,16 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
         settings: Defaults to production settings.
     """
     settings = settings or Settings()
+    shedder = Shedder(settings.most_waiting)
     methods = ["GET", "POST"] if settings.dev else ["POST"]
     auth_executor = Executor(read_sdl("auth.graphql", lmg_only=settings.lmg_only), auth.RESOLVERS)
     default_sdl = read_sdl("default.graphql", lmg_only=settings.lmg_only)
     default_executor = Executor(default_sdl, CONTENT, bookmarks.RESOLVERS, redemption.RESOLVERS)
     app = Starlette(
         routes=[
-            Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings), methods=methods),
-            Route(DEFAULT_PATH, graph_endpoint(default_executor, engine, settings), methods=methods),
-            *collector_routes(engine, settings),
+            Route(AUTH_PATH, graph_endpoint(auth_executor, engine, settings, shedder), methods=methods),
+            Route(DEFAULT_PATH, graph_endpoint(default_executor, engine, settings, shedder), methods=methods),
+            *collector_routes(engine, settings, shedder),
             Route("/healthz", _healthz),
             *admin_routes,
             *portal_routes,

@@ -13,14 +13,19 @@ class AudienceError(Exception):
         status_code: The HTTP status.
 
         message_id: The stable id that clients branch on.
+
+        retry_after_s: When to come again, in seconds; None where that is not said.
     """
 
-    def __init__(self, name: str, message: str, status_code: int, message_id: str) -> None:
+    def __init__(
+        self, name: str, message: str, status_code: int, message_id: str, *, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(name, message, status_code, message_id)
         self.name = name
         self.message = message
         self.status_code = status_code
         self.message_id = message_id
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         return self.message

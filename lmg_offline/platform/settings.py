@@ -23,6 +23,9 @@ class Settings:
         body_within_s: How long its body may take after that, in seconds. Twice
             the deadline that the SDK gives a whole request.
 
+        most_waiting: How many requests of devices one process may have begun at a time; the next one is told to come
+            again later.
+
         lmg_only: Leave out everything that the real platform's schema does not have.
 
         bad_token: What identifySession does with a signature that does not
@@ -32,7 +35,8 @@ class Settings:
             still be extended, in seconds, >= 0.
 
     Source: our choice; 30 days covers a kiosk that is read once a month, 4 MiB
-    is eight times what a replay may hold. The last three are open in the real
+    is eight times what a replay may hold; of 200 requests that take 0.1 s each the last is
+    answered within the 25 s for which the SDK waits for a reply. The last three are open in the real
     platform's public facts: docs/lmg-compatibility.md.
     """
 
@@ -41,12 +45,13 @@ class Settings:
     max_body_bytes: int = 4 * 1024 * 1024
     head_within_s: float = 30.0
     body_within_s: float = 60.0
+    most_waiting: int = 200
     lmg_only: bool = False
     bad_token: Literal["error", "warning"] = "error"
     extend_grace_s: int = 30 * 24 * 3600
 
     def __post_init__(self) -> None:
-        for name in ("session_ttl_s", "max_body_bytes", "head_within_s", "body_within_s"):
+        for name in ("session_ttl_s", "max_body_bytes", "head_within_s", "body_within_s", "most_waiting"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")
         if self.extend_grace_s < 0:

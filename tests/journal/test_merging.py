@@ -201,7 +201,7 @@ class Platform:
 
     def _apply(self, session: str, row: EntryRow, received_at: int, now: Now) -> None:
         before = self.last_at.get(session, 0)
-        age_ms = age(row.made, now).ms
+        age_ms = age(row, now).ms
         at = min(max(before if age_ms is None else received_at - age_ms, before), received_at)
         self.last_at[session], self.kept[session] = at, Position(row.seq, row.id)
         self.log[row.id] = (session, row.seq)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from lmg_offline._core.identity import AudienceState
 from lmg_offline._core.schedule import Retry, Suspend
 from lmg_offline._journal.readcache import CachedAnswer
 from lmg_offline._journal.records import LaneRow
-from lmg_offline._transport.port import Replayed, ReplayOutcome
+from lmg_offline._transport.port import Replayed, ReplayOutcome, nothing
 from lmg_offline.protocol.replay import load_reply
 from lmg_offline.user import User
 from tests.fakes import MemoryPlatform, Rig
@@ -37,13 +37,13 @@ _UNSETTLED = ("journaled", "sent", "refused")
 class Platform(MemoryPlatform):
     """Knows an erasure that gives up what an answer was lost for. Source: docs/protocol.md, "What the server keeps"."""
 
-    def replay(self, body: bytes) -> ReplayOutcome:
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         request = json.loads(body)
         for sent in request["variables"]["lanes"]:
             known, first = self.lanes.get(sent["session_id"]), (sent["entries"] or [{"kind": ""}])[0]
             if known is not None and first["kind"] == "forget" and known.kept[1] in first["payload"]["void"]:
                 sent["after"] = {"seq": known.kept[0], "id": known.kept[1]}
-        return super().replay(json.dumps(request).encode())
+        return super().replay(json.dumps(request).encode(), meanwhile)
 
 
 class People(RuleBasedStateMachine):

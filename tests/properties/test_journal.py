@@ -34,6 +34,7 @@ MOST = 12
 USERS = st.sampled_from(["ann", "bob"])
 WHATS = st.sampled_from(["", "", "a", "b", "ab"])  # the attributes that an update sets; "" is something else
 PLACES = st.integers(0, 7)
+MOSTS = st.sampled_from([2, 2, 3, 5, 8])
 TAKEN = st.sampled_from([8, 8, 8, 3, 2, 1, 0])
 REFUSED = st.sampled_from(["nothing", "identify", "update", "track"])  # entries of that kind
 EVERYTHING = 10 * MOST
@@ -158,15 +159,22 @@ class JournalMachine(RuleBasedStateMachine):
 
     # What the platform says.
 
-    @rule(most=st.integers(2, 8), taken=TAKEN, refused=REFUSED, proves=st.booleans())
-    def answer(self, most: int, taken: int, refused: str, proves: bool) -> None:
-        """The platform has handled the first so many of a batch; of no more than that the answer speaks."""
+    @rule(most=MOSTS, taken=TAKEN, refused=REFUSED, proves=st.booleans(), ahead=st.booleans())
+    def answer(self, most: int, taken: int, refused: str, proves: bool, ahead: bool) -> None:
+        """
+        The platform has handled the first so many of a batch; of no more than that the answer speaks.
+
+        The next batch may have been read meanwhile: the next answer is to as many, or to others.
+        """
         batches = self.outbox.next_batch(most, 1 << 20, ())
         sent = [batch for batch in batches if batch.entries]
         assert [each.id for each in self.books.waiting(parked=False)[:most]] == [
             entry.id for batch in sent for entry in batch.entries
         ]
         assert not sent or self.outbox.mark_sent(sent)
+        coming = self.books.waiting(parked=False)[most : 2 * most]
+        if ahead:
+            self.outbox.get_ready(batches)
         self.answers = []
         for batch in sent:
             lane = self.books.lanes[batch.lane.lane_id - 1]
@@ -177,6 +185,9 @@ class JournalMachine(RuleBasedStateMachine):
             lane.sent = max(lane.sent, batch.entries[-1].seq)
             self.books.handled(lane, count, refused, state)
         self.outbox.record(self.answers, now_ms=self.clock.wall_ms())
+        for write in coming if ahead and len(coming) == most else ():
+            lane = self.books.lanes[write.lane - 1]
+            lane.sent = max(lane.sent, write.number)
 
     @precondition(lambda self: self.answers)
     @rule()
@@ -257,7 +268,7 @@ class JournalMachine(RuleBasedStateMachine):
         """The platform takes all that it is sent; what is parked waits, and nothing else does."""
         try:
             if sys.exc_info()[0] is None:
-                self.answer(EVERYTHING, EVERYTHING, "nothing", False)
+                self.answer(EVERYTHING, EVERYTHING, "nothing", False, False)
                 self.order_is_kept()
                 self.every_receipt_tells_what_became_of_it()
                 self.the_audit_adds_up()

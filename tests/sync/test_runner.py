@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from lmg_offline._core.identity import AudienceState
 from lmg_offline._core.schedule import Retry, Split, Suspend
 from lmg_offline._transport.answers import replay_outcome
-from lmg_offline._transport.port import DeviceRefused, Replayed, ReplayOutcome
+from lmg_offline._transport.port import DeviceRefused, Replayed, ReplayOutcome, nothing
 from lmg_offline.errors import IdentifyRejected, VerificationRequired
 from lmg_offline.protocol.canonical import MAX_BYTES as MAX_ENTRY_BYTES
 from lmg_offline.protocol.canonical import encode
@@ -61,10 +61,10 @@ class Scales(MemoryPlatform):
         super().__init__()
         self.weights_bytes: list[int] = []
 
-    def replay(self, body: bytes) -> ReplayOutcome:
+    def replay(self, body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         """Handle one replay."""
         self.weights_bytes.append(len(body))
-        return super().replay(body)
+        return super().replay(body, meanwhile)
 
 
 def test_a_request_holds_no_more_bytes_than_the_protocol_allows(tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_a_token_that_comes_while_the_old_one_is_refused_is_kept(rig: Rig) -> No
     rig.platform.good_tokens["ann"] = "new"
     handle = rig.platform.replay
 
-    def replay(body: bytes) -> ReplayOutcome:
+    def replay(body: bytes, meanwhile: Callable[[], None] = nothing) -> ReplayOutcome:
         if b'"old"' in body:
             rig.journal.identify("ann", "new", None)
-        return handle(body)
+        return handle(body, meanwhile)
 
     rig.platform.replay = replay  # type: ignore[method-assign]
     rig.drain()
@@ -305,7 +305,7 @@ def test_malformed_is_bisected_to_the_entry_at_fault(rig: Rig) -> None:
     receipts = [rig.track("poison" if number == 23 else "fine") for number in range(40)]
     handle = rig.platform.replay
 
-    def strict(body: bytes) -> object:
+    def strict(body: bytes, meanwhile: object = None) -> object:
         return Split("can't read it", malformed=True) if b"poison" in body else handle(body)
 
     rig.platform.replay = strict  # type: ignore[assignment, method-assign]
@@ -320,7 +320,7 @@ def test_a_platform_that_calls_everything_malformed_loses_nothing(rig: Rig) -> N
     """Without an accepted empty replay, no entry is set aside."""
     rig.drain()
     receipt = rig.track()
-    rig.platform.replay = lambda body: Split("no", malformed=True)  # type: ignore[method-assign]
+    rig.platform.replay = lambda body, meanwhile=None: Split("no", malformed=True)  # type: ignore[method-assign]
     for _ in range(30):
         rig.clock.advance(rig.runner.step() or 0)
 
@@ -346,7 +346,7 @@ def test_an_identify_that_is_set_aside_frees_the_app(rig: Rig) -> None:
     future = rig.session.identification(rig.journal.identify("ann", None, None).written.text)
     handle = rig.platform.replay
 
-    def strict(body: bytes) -> object:
+    def strict(body: bytes, meanwhile: object = None) -> object:
         return Split("can't read it", malformed=True) if b'"kind":"identify"' in body else handle(body)
 
     rig.platform.replay = strict  # type: ignore[assignment, method-assign]

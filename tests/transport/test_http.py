@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import pytest
 
 from lmg_offline._core.schedule import Retry, Split, Suspend
+from lmg_offline._transport import http
 from lmg_offline._transport.deadline import DeadlineRunner
 from lmg_offline._transport.http import HttpTransport
 from lmg_offline._transport.port import (
@@ -206,8 +207,9 @@ def test_a_closed_port_is_a_retry_that_reached_nobody() -> None:
     assert not outcome.reached
 
 
-def test_a_large_body_is_compressed_and_the_headers_are_sent() -> None:
-    """What the protocol asks for is on the wire."""
+def test_a_large_body_is_compressed_and_the_headers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the protocol asks for is on the wire to another machine."""
+    monkeypatch.setattr(http, "_is_here", lambda host: False)
     with server(reply("500 Oops", b"")) as (url, requests):
         transport = HttpTransport(url, "wk_secret", deadline_s=5)
         transport.replay(b'{"x": "' + b"y" * 100_000 + b'"}')
@@ -217,6 +219,44 @@ def test_a_large_body_is_compressed_and_the_headers_are_sent() -> None:
     assert b"X-Integration-Write-Key: wk_secret" in head
     assert b"Accept-Encoding: identity" in head
     assert b'{"x": "' + b"y" * 100_000 + b'"}' == gzip.decompress(body)
+
+
+def test_to_a_platform_on_the_same_machine_nothing_is_compressed() -> None:
+    """Where no wire is spared it would only take the processor of both sides."""
+    with server(reply("500 Oops", b"")) as (url, requests):
+        transport = HttpTransport(url, "wk_secret", deadline_s=5)
+        transport.replay(b'{"x": "' + b"y" * 100_000 + b'"}')
+        transport.close()
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+
+    assert b"Content-Encoding" not in head
+    assert b'{"x": "' + b"y" * 100_000 + b'"}' == body
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [("localhost", True), ("site.localhost", True), ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True),
+     ("10.0.0.1", False), ("localhost.example.com", False), ("notlocalhost", False), ("", False)],
+)  # fmt: skip
+def test_which_hosts_are_this_machine(host: str, is_here: bool) -> None:
+    assert is_here == http._is_here(host)
+
+
+def test_what_is_to_be_done_meanwhile_is_done_while_the_platform_has_the_request() -> None:
+    """By the thread that asked, once, and before the answer is waited for."""
+    seen: list[tuple[int, str]] = []
+    with server(reply("500 Oops", b"")) as (url, requests):
+        transport = HttpTransport(url, "wk_secret", deadline_s=5)
+
+        def meanwhile() -> None:
+            while not requests:
+                time.sleep(0.001)
+            seen.append((len(requests), threading.current_thread().name))
+
+        transport.replay(b"{}", meanwhile)
+        transport.close()
+
+    assert [(1, threading.current_thread().name)] == seen
 
 
 @pytest.mark.parametrize(

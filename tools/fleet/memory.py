@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lmg_offline._journal.ahead import ENTRY_BYTES, LANE_BYTES
 from lmg_offline._journal.keys import LANE_SHIFT
-from lmg_offline._journal.outbox import ENTRY_BYTES, LANE_BYTES, MAX_LANES, DeviceIdentity, Outbox, SavedSync
+from lmg_offline._journal.outbox import MAX_LANES, DeviceIdentity, Outbox, SavedSync
 from lmg_offline._journal.records import EntryRow, LaneBatch, LaneResult, LaneRow, Recorded
 from lmg_offline._support.clock import Clock
 from lmg_offline._support.ids import new_id, new_secret
@@ -69,6 +70,12 @@ class MemoryOutbox(Outbox):
     def device(self) -> DeviceIdentity:
         """See `Outbox.device`."""
         return self._device
+
+    def give_way(self) -> None:
+        """No other thread writes."""
+
+    def get_ready(self, batches: Sequence[LaneBatch]) -> None:
+        """All of it is in memory."""
 
     def next_batch(
         self, max_entries: int, max_bytes: int, skip_lanes: Iterable[int], max_lanes: int = MAX_LANES

@@ -9,6 +9,7 @@ from typing import Any
 
 from lmg_offline import Client
 from lmg_offline._transport import http
+from lmg_offline._transport.port import nothing
 from lmg_offline.verification import sign_user_id
 
 from . import backlog
@@ -26,10 +27,16 @@ class _Counting(_Transport):
         super().__init__(*args, **more)
 
     def _exchange(
-        self, channel: http._Channel, url: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+        self,
+        channel: http._Channel,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline_s: float,
+        meanwhile: Callable[[], None] = nothing,
     ) -> Answered:
         at_s = time.monotonic()
-        found = super()._exchange(channel, url, headers, body, deadline_s)
+        found = super()._exchange(channel, url, headers, body, deadline_s, meanwhile)
         self.attempts.append(attempt_of(at_s, time.monotonic(), found))
         return found
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import cast
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from lmg_offline._support.ids import new_id
 from lmg_offline._sync.events import Events
 from lmg_offline._sync.runner import Runner
 from lmg_offline._transport.http import HttpTransport, _Channel
+from lmg_offline._transport.port import nothing
 from lmg_offline.config import Config, make_config
 from lmg_offline.device import Device
 from lmg_offline.verification import sign_user_id
@@ -66,7 +67,13 @@ class _Transport(HttpTransport):
         self._replays = _UNUSED
 
     def _exchange(
-        self, channel: _Channel, url: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+        self,
+        channel: _Channel,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline_s: float,
+        meanwhile: Callable[[], None] = nothing,
     ) -> Answered:
         if self.taken == len(self.answers):
             raise _Asked(url, headers, body, deadline_s)

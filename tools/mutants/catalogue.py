@@ -41,7 +41,7 @@ _ALL_HANDLED = (
     "parts.outbox.record([LaneResult(each.lane.lane_id, each.entries[-1].position, each.entries[-1].id,"
     " each.lane.state, None) for each in batches if each.entries], now_ms=parts.clock.wall_ms())"
 )
-_EXCHANGE = "        outcome = parts.transport.replay(replay_body(parts.outbox.device(), batches, now))\n"
+_EXCHANGE = "        outcome = parts.transport.replay(body, meanwhile=partial(parts.outbox.get_ready, batches))\n"
 _MATCH = "            case Retry() | Split() | Suspend():\n"
 
 MUTANTS = (
@@ -76,7 +76,7 @@ MUTANTS = (
         "lmg_offline/_journal/outbox.py",
         'lane = LaneRow(*rows(connection, f"SELECT {LANE_COLUMNS} FROM lanes WHERE lane_id = ?", (lane_id,))[0])\n'
         "        if not lane.is_intact():\n"
-        "            raise JournalCorrupt(_DAMAGED)\n"
+        "            raise JournalCorrupt(DAMAGED)\n"
         "        token = None\n",
         'columns = LANE_COLUMNS.replace(" session_id,", " (SELECT session_id FROM lanes WHERE lane_id ='
         ' (SELECT current_lane FROM device)),")\n'
@@ -176,7 +176,7 @@ MUTANTS = (
     Mutant(
         "parked-lane-is-sent",
         "a lane whose token was refused is sent again and again",
-        "lmg_offline/_journal/outbox.py",
+        "lmg_offline/_journal/ahead.py",
         "WHERE l.drained = 0 AND l.parked_at IS NULL AND",
         "WHERE l.drained = 0 AND",
         _SYNC,

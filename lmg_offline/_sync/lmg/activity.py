@@ -82,7 +82,7 @@ class Activity:
         parts = self._parts
         now, device_id = parts.now(), parts.outbox.device().device_id
         events = []
-        for entry, age in zip(run, ages([entry.made for entry in run], now), strict=True):
+        for entry, age in zip(run, ages(run, now), strict=True):
             name, properties = _parts_of(entry.body)
             events.append(
                 snowplow.CollectedEvent(

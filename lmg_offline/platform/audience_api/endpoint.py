@@ -23,6 +23,7 @@ from lmg_offline.platform.audience_api.graphiql import page
 from lmg_offline.platform.bodies import inflated, read_json
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
+from lmg_offline.platform.shedding import Shedder
 from lmg_offline.platform.store.engine import transact
 from lmg_offline.platform.times import present_ms
 from lmg_offline.protocol import canonical
@@ -62,7 +63,9 @@ class Asked:
     ahead: Ahead | None = None
 
 
-def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+def graph_endpoint(
+    executor: Executor, engine: Engine, settings: Settings, shedder: Shedder
+) -> Callable[[Request], Awaitable[Response]]:
     """Return the Starlette endpoint that serves one schema."""
 
     async def endpoint(request: Request) -> Response:
@@ -70,7 +73,8 @@ def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Ca
             return HTMLResponse(page(request.url.path))
         try:
             raw = await read_json(request, settings.max_body_bytes, settings.body_within_s)
-            return await run_in_threadpool(_answer, executor, engine, settings, request, raw)
+            with shedder.admitted():
+                return await run_in_threadpool(_answer, executor, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)
 
@@ -79,7 +83,8 @@ def graph_endpoint(executor: Executor, engine: Engine, settings: Settings) -> Ca
 
 def error_reply(error: AudienceError) -> Response:
     """Return an error as HTTP: the body of the real platform, the status it names."""
-    return _reply(error.status_code, canonical.encode(errors.body(error)).encode())
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return _reply(error.status_code, canonical.encode(errors.body(error)).encode(), headers)
 
 
 def _answer(executor: Executor, engine: Engine, settings: Settings, request: Request, raw: bytes) -> Response:

@@ -28,6 +28,7 @@ from lmg_offline.platform.collector.events import read_payload, sort_events
 from lmg_offline.platform.collector.recorder import record
 from lmg_offline.platform.problems import AudienceError
 from lmg_offline.platform.settings import Settings
+from lmg_offline.platform.shedding import Shedder
 from lmg_offline.platform.store.engine import transact
 from lmg_offline.platform.times import present_ms
 from lmg_offline.protocol import canonical
@@ -39,20 +40,22 @@ _NEVER_CACHED = {"Cache-Control": "no-cache, no-store, must-revalidate"}
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
-def collector_routes(engine: Engine, settings: Settings) -> list[Route]:
+def collector_routes(engine: Engine, settings: Settings, shedder: Shedder) -> list[Route]:
     """Return the routes below `/ingest/{key}`, the address that a session is told."""
 
     async def post(request: Request) -> Response:
         try:
             raw = await read_json(request, settings.max_body_bytes, settings.body_within_s)
-            await run_in_threadpool(_collect_body, engine, settings, request, raw)
+            with shedder.admitted():
+                await run_in_threadpool(_collect_body, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)
         return Response("ok", media_type="text/plain")
 
-    def pixel(request: Request) -> Response:
+    async def pixel(request: Request) -> Response:
         try:
-            _collect(engine, request, [dict(request.query_params)])
+            with shedder.admitted():
+                await run_in_threadpool(_collect, engine, request, [dict(request.query_params)])
         except AudienceError as error:
             return error_reply(error)
         return Response(_PIXEL, media_type="image/gif", headers=_NEVER_CACHED)
