@@ -113,7 +113,7 @@ class Outbox:
             else:
                 entries, self._is_full = wanted.read(driver)
                 prove(entries)
-            picked = {key: list(group) for key, group in groupby(entries, lambda entry: entry.lane_id)}
+            picked = _by_lane(entries)
             if not picked:
                 current = scalar(connection, "SELECT current_lane FROM device")
                 unopened = "SELECT 1 FROM lanes WHERE lane_id = ? AND session_token IS NULL AND parked_at IS NULL"
@@ -181,7 +181,10 @@ class Outbox:
         def mark(connection: Connection) -> bool:
             whole = True
             for batch in batches:
-                whole = _mark(connection, batch.entries) and whole
+                first, last = batch.entries[0].position, batch.entries[-1].position
+                there = scalar(connection, "SELECT count(*) FROM entries WHERE position BETWEEN ? AND ?", (first, last))
+                whole = whole and there == len(batch.entries)
+                _mark(connection, last)
             return whole
 
         return self._store.run(mark, vital=True)
@@ -212,9 +215,8 @@ class Outbox:
                 )
             for result in results:
                 total = self._record_lane(connection, result, now_ms, total)
-            if self._next:  # in the same commit; whether they are still there is asked before they are sent
-                for _, lane in groupby(self._next, lambda entry: entry.lane_id):
-                    _mark(connection, list(lane))
+            for ahead in _by_lane(self._next).values():  # in the same commit; before they go they are looked for
+                _mark(connection, ahead[-1].position)
             return total
 
         try:
@@ -566,11 +568,14 @@ class Outbox:
         )
 
 
-def _mark(connection: Connection, entries: Sequence[EntryRow]) -> bool:
-    """Within a transaction: remember that these of one lane may be on the wire; say whether all are there."""
-    first, last = entries[0].position, entries[-1].position
-    there = scalar(connection, "SELECT count(*) FROM entries WHERE position BETWEEN ? AND ?", (first, last))
+def _by_lane(entries: Sequence[EntryRow]) -> dict[int, list[EntryRow]]:
+    if entries and entries[0].lane_id == entries[-1].lane_id:  # as in any backlog: they rise
+        return {entries[0].lane_id: list(entries)}
+    return {lane_id: list(lane) for lane_id, lane in groupby(entries, lambda entry: entry.lane_id)}
+
+
+def _mark(connection: Connection, last: int) -> None:
+    """Within a transaction: remember that a lane's entries up to this key may be on the wire."""
     connection.exec_driver_sql(
         "UPDATE lanes SET sent_position = max(sent_position, ?) WHERE lane_id = ?", (last, last >> LANE_SHIFT)
     )
-    return bool(there == len(entries))

@@ -51,7 +51,7 @@ class LaneState:
 
     def row(self, property_id: str) -> dict[str, Any]:
         """Return the row of `sessions`."""
-        row = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "kept"}
+        row = {name: getattr(self, name) for name in _LANE_COLUMNS}
         return row | {"property_id": property_id, "kept_seq": self.kept.seq, "kept_id": self.kept.id}
 
 
@@ -335,9 +335,11 @@ class Loaded:
         )
 
 
+_LANE_COLUMNS = tuple(each.name for each in fields(LaneState) if each.name != "kept")
+
+
 def _lane(row: Mapping[Any, Any]) -> LaneState:
-    names = {each.name for each in fields(LaneState)} - {"kept"}
-    return LaneState(**{name: row[name] for name in names}, kept=Position(row["kept_seq"], row["kept_id"]))
+    return LaneState(**{name: row[name] for name in _LANE_COLUMNS}, kept=Position(row["kept_seq"], row["kept_id"]))
 
 
 def _value(row: Mapping[Any, Any]) -> Value:

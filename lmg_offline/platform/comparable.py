@@ -10,11 +10,22 @@ what is kept of a value's, so that comparing beginnings is comparing texts.
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from lmg_offline.platform.store.tables import MEMBER_CHARS, WORD_CHARS
 
 QUOTE = '"'
 LONGEST_TEXT = min(WORD_CHARS - len(QUOTE), MEMBER_CHARS) - 1
+
+
+class Compared(NamedTuple):
+    """The columns `word` and `number` of a stored value; both are None for a list. The repr shows neither."""
+
+    word: str | None
+    number: float | None
+
+    def __repr__(self) -> str:
+        return "<Compared>"
 
 
 def word_of(value: bool | str) -> str:
@@ -24,14 +35,14 @@ def word_of(value: bool | str) -> str:
     return (QUOTE + value)[:WORD_CHARS]
 
 
-def columns_of(text: str) -> dict[str, object]:
-    """Return `word` and `number` of a stored value; both are None for a list."""
+def columns_of(text: str) -> Compared:
+    """Return what a stored value is compared by."""
     if text.startswith(QUOTE) and "\\" not in text:  # a text as it stands there, as nearly always
-        return {"word": text[:-1][:WORD_CHARS], "number": None}
+        return Compared(text[:-1][:WORD_CHARS], None)
     value = json.loads(text)
     word = word_of(value) if isinstance(value, bool | str) else None
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return {"word": word, "number": number}
+    return Compared(word, number)
 
 
 def members_of(text: str) -> set[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Table, select
 
 from lmg_offline.platform import comparable
 from lmg_offline.platform.batch import Batch
-from lmg_offline.platform.profiles import Effective, Value, Values, effective
+from lmg_offline.platform.profiles import Effective, Values, effective
 from lmg_offline.platform.store import sets, tables
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
@@ -49,7 +49,14 @@ def _write_users(batch: Batch) -> None:
     old: list[dict[str, Any]] = []
     for hashed, user in batch.users.items():
         if hashed in batch.seen_users:
-            row = {"property_id": batch.property_id, "user_hash": hashed, **asdict(user)}
+            row = {
+                "property_id": batch.property_id,
+                "user_hash": hashed,
+                "user_id": user.user_id,
+                "state": user.state,
+                "first_seen_at": user.first_seen_at,
+                "last_seen_at": user.last_seen_at,
+            }
             (old if hashed in batch.loaded.users else new).append(row)
     sets.write(batch.connection, tables.users, new)
     sets.overwrite(batch.connection, tables.users, old)
@@ -75,8 +82,12 @@ def _session_rows(batch: Batch, values: Mapping[str, Values]) -> Rows:
         (session_id, attribute): {
             "property_id": batch.property_id,
             "attribute": attribute,
-            **_columns(value),
+            "value": value.value,
+            "occurred_at": value.occurred_at,
+            "uncertain": value.uncertain,
+            "device_id": value.device_id,
             "session_id": session_id,
+            "entry_id": value.entry_id,
         }
         for session_id, named in values.items()
         for attribute, value in named.items()
@@ -90,21 +101,15 @@ def _user_rows(batch: Batch, values: Mapping[int, Values]) -> Rows:
             "user_hash": hashed,
             "user_id": batch.users[hashed].user_id,
             "attribute": attribute,
-            **_columns(value),
+            "value": value.value,
+            "occurred_at": value.occurred_at,
+            "uncertain": value.uncertain,
+            "device_id": value.device_id,
+            "session_id": value.session_id,
+            "entry_id": value.entry_id,
         }
         for hashed, named in values.items()
         for attribute, value in named.items()
-    }
-
-
-def _columns(value: Value) -> dict[str, Any]:
-    return {
-        "value": value.value,
-        "occurred_at": value.occurred_at,
-        "uncertain": value.uncertain,
-        "device_id": value.device_id,
-        "session_id": value.session_id,
-        "entry_id": value.entry_id,
     }
 
 
@@ -145,14 +150,21 @@ def _member_rows(batch: Batch, profiles: Rows) -> Rows:
 
 
 def _profile_row(batch: Batch, hashed: int, attribute: str, each: Effective) -> dict[str, Any]:
+    value = each.value
+    word, number = comparable.columns_of(value.value or "")
     return {
         "property_id": batch.property_id,
         "user_hash": hashed,
         "user_id": batch.users[hashed].user_id,
         "attribute": attribute,
         "verified": each.verified,
-        **comparable.columns_of(each.value.value or ""),
-        **{name: column for name, column in _columns(each.value).items() if name != "uncertain"},
+        "word": word,
+        "number": number,
+        "value": value.value,
+        "occurred_at": value.occurred_at,
+        "device_id": value.device_id,
+        "session_id": value.session_id,
+        "entry_id": value.entry_id,
     }
 
 
@@ -175,19 +187,33 @@ def _write_log(batch: Batch) -> None:
 
 
 def _write_activity(batch: Batch) -> None:
+    _claim(batch, batch.new_activity)
     # An activity may come by ways that don't know of each other, a replay and the collector, at the same instant too.
     sets.write(batch.connection, tables.activity, batch.new_activity, unless_there=True)
     _pass_on(batch, tables.activity)
 
 
 def _write_redemptions(batch: Batch) -> None:
+    _claim(batch, batch.redemptions.new)
     sets.write(batch.connection, tables.redemptions, batch.redemptions.new)
     _pass_on(batch, tables.redemptions)
 
 
+def _claim(batch: Batch, rows: list[dict[str, Any]]) -> None:
+    """Give the rows of this request that sessions made before they were identified to their users."""
+    for row in rows:
+        if row["user_hash"] is None and row["session_id"] in batch.claimed:
+            hashed = batch.claimed[row["session_id"]]
+            row["user_hash"], row["user_id"] = hashed, batch.users[hashed].user_id
+
+
 def _pass_on(batch: Batch, table: Table) -> None:
-    """Give the rows that sessions wrote before they were identified to their users."""
-    owners = [(session_id, hashed, batch.users[hashed].user_id) for session_id, hashed in batch.claimed.items()]
+    """Give the rows that sessions wrote before this request, and before they were identified, to their users."""
+    owners = [
+        (session_id, hashed, batch.users[hashed].user_id)
+        for session_id, hashed in batch.claimed.items()
+        if session_id in batch.loaded.session_ids
+    ]
     sets.pass_on(batch.connection, table, batch.property_id, owners)
 
 

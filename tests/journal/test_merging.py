@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
@@ -21,6 +21,7 @@ from lmg_offline._journal.tables import metadata
 from lmg_offline.platform.lanes import Apply, plan
 from lmg_offline.platform.profiles import Value, effective, to_text
 from lmg_offline.protocol.values import START, Entry, Lane, Position
+from tests.properties.search import search
 
 WALL = 1_790_000_000_000
 A, B = "device-a", "device-b"
@@ -279,7 +280,7 @@ def _write_elsewhere(platform: Platform, story: Story, turn: int) -> None:
             platform.write(B, "sb", dict(each.profile), each.at_ms, f"b{number}")
 
 
-@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@search(1_000)
 @given(story=stories())
 def test_what_is_left_says_what_the_whole_queue_says(connection: Connection, story: Story) -> None:
     """
@@ -295,7 +296,7 @@ def test_what_is_left_says_what_the_whole_queue_says(connection: Connection, sto
     assert (whole.kept, whole.last_at, sorted(whole.others)) == (short.kept, short.last_at, sorted(short.others))
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@search(500)
 @given(story=stories(), wall_back_ms=st.integers(0, 3_000_000))
 def test_where_the_clock_is_set_back_before_sending_no_value_gets_a_later_time(
     connection: Connection, story: Story, wall_back_ms: int

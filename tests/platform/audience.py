@@ -102,7 +102,7 @@ def put(connection: Connection, property_id: str, people: Iterable[Somebody]) ->
         origin = {"device_id": "d", "session_id": "s", "entry_id": "e", "occurred_at": 0}
         for attribute, value in person.profile.items():
             text = canonical.encode(value)
-            columns = {"value": text, "verified": True, **comparable.columns_of(text)}
+            columns = {"value": text, "verified": True, **comparable.columns_of(text)._asdict()}
             rows["profile_values"].append({**mine, "attribute": attribute, **columns, **origin})
             for member in comparable.members_of(text):
                 key = {"property_id": property_id, "user_hash": hashed}

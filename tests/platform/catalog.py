@@ -74,7 +74,7 @@ def person(
     origin = {"device_id": "d", "session_id": "s", "entry_id": "e", "occurred_at": 0}
     for attribute, value in profile.items():
         text = canonical.encode(value)
-        row = {**mine, "attribute": attribute, "value": text, "verified": True, **comparable.columns_of(text)}
+        row = {**mine, "attribute": attribute, "value": text, "verified": True, **comparable.columns_of(text)._asdict()}
         connection.execute(insert(tables.profile_values).values(**row, **origin))
     for business_id, times in (deeds or {}).items():
         for number in range(times):

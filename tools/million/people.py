@@ -99,8 +99,7 @@ def _person(rows: Rows, rng: random.Random, number: int, row: from_the_file.Row,
 def _stored(value: Any) -> tuple[str, Any, Any]:
     """Return a value as it is stored, with what it is compared by."""
     text = canonical.encode(list(value) if isinstance(value, tuple) else value)
-    found = comparable.columns_of(text)
-    return text, found["word"], found["number"]
+    return text, *comparable.columns_of(text)
 
 
 def load(engine: Engine, people: int, seed: int, now_ms: int) -> None:

@@ -29,12 +29,10 @@ from sqlalchemy import (
     Text,
     TextClause,
     any_,
-    bindparam,
     func,
     literal,
     select,
     text,
-    update,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -102,18 +100,10 @@ def pass_on(connection: Connection, table: Table, property_id: str, owners: Sequ
         given = {"sessions": sessions, "hashes": hashes, "users": users, "property_id": property_id}
         connection.execute(statement, given)
         return
-    connection.execute(
-        update(table)
-        .where(
-            table.c.property_id == property_id,
-            table.c.session_id == bindparam("claimed_session"),
-            table.c.user_hash.is_(None),
-        )
-        .values(user_hash=bindparam("claimed_hash"), user_id=bindparam("claimed_user")),
-        [
-            {"claimed_session": session_id, "claimed_hash": hashed, "claimed_user": user_id}
-            for session_id, hashed, user_id in owners
-        ],
+    connection.exec_driver_sql(
+        f"UPDATE {table.name} SET user_hash = ?, user_id = ?"
+        " WHERE property_id = ? AND session_id = ? AND user_hash IS NULL",
+        [(hashed, user_id, property_id, session_id) for session_id, hashed, user_id in owners],
     )
 
 
