@@ -15,6 +15,7 @@ if VERSION is None:
 # Why each is here: docs/dependencies.md.
 PLATFORM = [
     "alembic>=1.17",
+    "anyio>=4.3",
     "apispec>=6.8",
     "graphql-core>=3.3",
     "httptools>=0.6.4",

@@ -8,11 +8,12 @@ back with a handful of statements: no statement per entry.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select, union
+from sqlalchemy import Connection, MappingResult, Result, Select, Table, Text, bindparam, select, union
 
 from lmg_offline.platform.identity import tombstone_key, user_hash
 from lmg_offline.platform.profiles import Value, Values
@@ -170,6 +171,7 @@ class Batch:
         self.property_id = property_id
         self.touched = touched
         self._secret = secret
+        self.statements = _statements(connection.dialect.name)
         self.lanes = self._load_lanes(touched.session_ids)
         hashes = {lane.user_hash for lane in self.lanes.values() if lane.user_hash is not None}
         hashes |= {user_hash(user_id) for user_id in touched.user_ids}
@@ -205,27 +207,17 @@ class Batch:
         """Return when the user was forgotten last, or None."""
         return self.tombstones.get(self.tombstone_key(user_id))
 
-    def _among(self, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
-        return sets.among(self.connection, column, values)
+    def _rows(self, statement: Select[Any], **sets_of: Collection[Any]) -> Result[Any]:
+        dialect = self.connection.dialect.name
+        named = {name: sets.given(dialect, values) for name, values in sets_of.items()}
+        return self.connection.execute(statement, {"property": self.property_id, **named})
 
     def _load_lanes(self, session_ids: Collection[str]) -> dict[str, LaneState]:
-        table = tables.sessions
-        rows = self.connection.execute(
-            select(table)
-            .where(table.c.property_id == self.property_id, self._among(table.c.session_id, session_ids))
-            .order_by(table.c.session_id)
-            .with_for_update()
-        ).mappings()
+        rows = self._rows(self.statements.lanes, session_ids=session_ids).mappings()
         return {row["session_id"]: _lane(row) for row in rows}
 
     def _load_users(self, hashes: set[int]) -> dict[int, UserState]:
-        table = tables.users
-        rows = self.connection.execute(
-            select(table)
-            .where(table.c.property_id == self.property_id, self._among(table.c.user_hash, sorted(hashes)))
-            .order_by(table.c.user_hash)
-            .with_for_update()
-        )
+        rows = self._rows(self.statements.users, hashes=sorted(hashes))
         return {row.user_hash: UserState(row.user_id, row.state, row.first_seen_at, row.last_seen_at) for row in rows}
 
     def _load_unverified(
@@ -233,21 +225,7 @@ class Batch:
     ) -> tuple[dict[int, set[str]], dict[str, Values]]:
         owners: dict[int, set[str]] = defaultdict(set)
         unverified: dict[str, Values] = defaultdict(dict)
-        values, sessions = tables.session_values, tables.sessions
-        # Two ways to find the sessions, each by an index: OR over both goes through all values of the property.
-        theirs = union(
-            *(
-                select(sessions.c.session_id, sessions.c.user_hash).where(
-                    sessions.c.property_id == self.property_id, self._among(column, given)
-                )
-                for column, given in ((sessions.c.session_id, session_ids), (sessions.c.user_hash, sorted(hashes)))
-            )
-        ).subquery()
-        rows = self.connection.execute(
-            select(values, theirs.c.user_hash)
-            .join(theirs, theirs.c.session_id == values.c.session_id)
-            .where(values.c.property_id == self.property_id)
-        ).mappings()
+        rows = self._rows(self.statements.unverified, session_ids=session_ids, hashes=sorted(hashes)).mappings()
         for row in rows:
             unverified[row["session_id"]][row["attribute"]] = _value(row)
             if row["user_hash"] is not None:
@@ -259,56 +237,88 @@ class Batch:
 
     def _load_verified(self, hashes: set[int]) -> dict[int, Values]:
         verified: dict[int, Values] = defaultdict(dict)
-        table = tables.user_values
-        rows = self.connection.execute(
-            select(table).where(table.c.property_id == self.property_id, self._among(table.c.user_hash, sorted(hashes)))
-        ).mappings()
-        for row in rows:
+        for row in self._rows(self.statements.verified, hashes=sorted(hashes)).mappings():
             verified[row["user_hash"]][row["attribute"]] = _value(row)
         return verified
 
     def _load_log(self, entry_ids: Collection[str]) -> tuple[dict[str, Logged], set[tuple[str, int, str]]]:
         if not entry_ids:
             return {}, set()
-        entries, repeats = tables.entries, tables.entry_repeats
-        rows = self.connection.execute(
-            select(*(entries.c[name] for name in ("entry_id", *(each.name for each in fields(Logged))))).where(
-                entries.c.property_id == self.property_id, self._among(entries.c.entry_id, entry_ids)
-            )
-        )
-        log = {row.entry_id: Logged(*row[1:]) for row in rows}
-        others = self.connection.execute(
-            select(repeats.c.session_id, repeats.c.seq, repeats.c.entry_id).where(
-                repeats.c.property_id == self.property_id, self._among(repeats.c.entry_id, entry_ids)
-            )
-        )
+        rows: Iterable[Any] = self._rows(self.statements.log, entry_ids=entry_ids)
+        log = {entry_id: Logged(*logged) for entry_id, *logged in rows}
+        others = self._rows(self.statements.repeats, entry_ids=entry_ids)
         return log, {(row.session_id, row.seq, row.entry_id) for row in others}
 
     def _load_bookmarks(self, hashes: set[int], offer_ids: Collection[str]) -> dict[tuple[int, str], Bookmark]:
         if not offer_ids:
             return {}
-        table = tables.bookmarks
-        columns = [table.c[each.name] for each in fields(Bookmark)]
-        rows = self.connection.execute(
-            select(table.c.user_hash, table.c.offer_id, *columns).where(
-                table.c.property_id == self.property_id,
-                self._among(table.c.user_hash, sorted(hashes)),
-                self._among(table.c.offer_id, offer_ids),
-            )
-        )
-        return {(row.user_hash, row.offer_id): Bookmark(*row[2:]) for row in rows}
+        rows: Iterable[Any] = self._rows(self.statements.bookmarks, hashes=sorted(hashes), offer_ids=offer_ids)
+        return {(hashed, offer_id): Bookmark(*kept) for hashed, offer_id, *kept in rows}
 
     def _load_tombstones(self, user_ids: Collection[str]) -> dict[str, int]:
         if not user_ids:
             return {}
-        table = tables.tombstones
-        keys = [self.tombstone_key(user_id) for user_id in user_ids]
-        rows = self.connection.execute(
-            select(table.c.user_key_hash, table.c.forgotten_at).where(
-                table.c.property_id == self.property_id, self._among(table.c.user_key_hash, keys)
-            )
-        )
+        rows = self._rows(self.statements.tombstones, keys=[self.tombstone_key(user_id) for user_id in user_ids])
         return {row.user_key_hash: row.forgotten_at for row in rows}
+
+    def stored_profiles(self) -> MappingResult:
+        """Return the rows of `profile_values` of the users in `reprofiled`, as they are in the database."""
+        return self._rows(self.statements.profiles, hashes=sorted(self.reprofiled)).mappings()
+
+
+class Statements(NamedTuple):
+    """What a batch is loaded by. Made once, because to put one together takes several times as long as to run it."""
+
+    lanes: Select[Any]
+    users: Select[Any]
+    unverified: Select[Any]
+    verified: Select[Any]
+    log: Select[Any]
+    repeats: Select[Any]
+    bookmarks: Select[Any]
+    tombstones: Select[Any]
+    profiles: Select[Any]
+
+
+@cache
+def _statements(dialect: str) -> Statements:
+    property_id = bindparam("property", type_=Text())
+
+    def of(table: Table, *columns: Any, **sets_of: str) -> Select[Any]:
+        """Select from the property's rows of which each named column has one of the values of a parameter."""
+        asked = (sets.among(dialect, table.c[column], name) for column, name in sets_of.items())
+        return select(*(columns or (table,))).where(table.c.property_id == property_id, *asked)
+
+    sessions, values, users = tables.sessions, tables.session_values, tables.users
+    entries, repeats, bookmarks = tables.entries, tables.entry_repeats, tables.bookmarks
+    # Two ways to find the sessions, each by an index: OR over both goes through all values of the property.
+    ends = (sessions.c.session_id, sessions.c.user_hash)
+    theirs = union(
+        of(sessions, *ends, session_id="session_ids"), of(sessions, *ends, user_hash="hashes")
+    ).subquery()
+    return Statements(
+        lanes=of(sessions, session_id="session_ids").order_by(sessions.c.session_id).with_for_update(),
+        users=of(users, user_hash="hashes").order_by(users.c.user_hash).with_for_update(),
+        unverified=select(values, theirs.c.user_hash)
+        .join(theirs, theirs.c.session_id == values.c.session_id)
+        .where(values.c.property_id == property_id),
+        verified=of(tables.user_values, user_hash="hashes"),
+        log=of(
+            entries, *(entries.c[name] for name in ("entry_id", *(each.name for each in fields(Logged)))),
+            entry_id="entry_ids",
+        ),
+        repeats=of(repeats, repeats.c.session_id, repeats.c.seq, repeats.c.entry_id, entry_id="entry_ids"),
+        bookmarks=of(
+            bookmarks, bookmarks.c.user_hash, bookmarks.c.offer_id,
+            *(bookmarks.c[each.name] for each in fields(Bookmark)),
+            user_hash="hashes", offer_id="offer_ids",
+        ),
+        tombstones=of(
+            tables.tombstones, tables.tombstones.c.user_key_hash, tables.tombstones.c.forgotten_at,
+            user_key_hash="keys",
+        ),
+        profiles=of(tables.profile_values, user_hash="hashes"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """
-Load shedding: when too many requests wait already, the next one is told at once to come again later.
+Load shedding: when too many requests of devices wait already, the next one is told at once to come again later.
 
 Without a bound a fleet that comes back together has its requests waiting for longer than devices wait for a
 reply: each is worked on for nobody, and sent again. Those who are turned away cost next to nothing, and come back by
-their own schedule, which spreads them.
+their own schedule, which spreads them. What devices ask has threads of its own, so that `/healthz`, the Admin
+API and the portal are answered however many devices wait.
 
 Source: sre.google/sre-book/handling-overload. uvicorn's own bound, `limit_concurrency`, counts connections that are
 only kept open as well, and names no time.
@@ -11,17 +12,27 @@ only kept open as well, and names no time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import anyio
+from anyio import to_thread
 
 from lmg_offline.platform.problems import AudienceError
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 UNAVAILABLE = "lmg-unavailable"
 RETRY_AFTER_S = 2
+# As many as anyio's own pool has.
+_THREADS = 40
 
 
 class Shedder:
-    """Counts the requests that one process has begun. Used on its event loop alone."""
+    """Runs what devices ask of one process. Used on its event loop alone."""
 
     def __init__(self, most: int) -> None:
         """
@@ -30,15 +41,22 @@ class Shedder:
         """
         self._most = most
         self._here = 0
+        self._threads: anyio.CapacityLimiter | None = None  # made on the loop that it belongs to
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
+    async def run(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         """
-        Hold a place for one request.
+        Run a blocking work in a thread, and return its result.
 
         Raises:
-            AudienceError: There is none, 503 with `Retry-After`.
+            AudienceError: Too many are waiting, 503 with `Retry-After`.
         """
+        with self._admitted():
+            if self._threads is None:
+                self._threads = anyio.CapacityLimiter(_THREADS)
+            return await to_thread.run_sync(partial(work, *args, **more), limiter=self._threads)
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
         if self._here >= self._most:
             raise AudienceError(
                 "UnavailableError",

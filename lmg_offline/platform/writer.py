@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 
 from lmg_offline.platform import comparable
 from lmg_offline.platform.batch import Batch
@@ -118,15 +118,7 @@ def _write_profiles(batch: Batch) -> None:
     if not batch.reprofiled:
         return
     table = tables.profile_values
-    stored: Rows = {
-        (row["user_hash"], row["attribute"]): dict(row)
-        for row in batch.connection.execute(
-            select(table).where(
-                table.c.property_id == batch.property_id,
-                sets.among(batch.connection, table.c.user_hash, sorted(batch.reprofiled)),
-            )
-        ).mappings()
-    }
+    stored: Rows = {(row["user_hash"], row["attribute"]): dict(row) for row in batch.stored_profiles()}
     wanted: Rows = {}
     for hashed in batch.reprofiled:
         unverified = [batch.unverified.get(session_id, {}) for session_id in sorted(batch.owners[hashed])]

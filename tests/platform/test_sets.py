@@ -120,8 +120,10 @@ def test_among_finds_what_is_one_of_these(engine: Engine, name: str, values: lis
     with writing(engine) as connection:
         sets.write(connection, THINGS, [thing(1), thing(2, session_id="t"), thing(3), thing(4, session_id="xxxxxxxx")])
         column = THINGS.c[name]
-        found = connection.execute(select(THINGS.c.number).where(sets.among(connection, column, values)))
-        none = connection.execute(select(THINGS.c.number).where(sets.among(connection, column, [])))
+        dialect = connection.dialect.name
+        query = select(THINGS.c.number).where(sets.among(dialect, column, "values"))
+        found = connection.execute(query, {"values": sets.given(dialect, values)})
+        none = connection.execute(query, {"values": sets.given(dialect, [])})
         numbers = sorted(found.scalars())
         assert [] == none.scalars().all()
 

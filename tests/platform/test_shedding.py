@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from typing import Any
 
 import httpx
 import pytest
@@ -20,18 +21,17 @@ OPEN = '{"query": "mutation { createSession { token } }"}'
 
 def test_a_place_is_free_again_however_a_request_ended() -> None:
     shedder = Shedder(1)
-    with pytest.raises(ZeroDivisionError), shedder.admitted():
-        raise ZeroDivisionError
-    with shedder.admitted(), pytest.raises(AudienceError) as refusal, shedder.admitted():
-        pytest.fail("there was no place")
-    with shedder.admitted():
-        pass
 
-    assert (503, "lmg-unavailable", 2) == (
-        refusal.value.status_code,
-        refusal.value.message_id,
-        refusal.value.retry_after_s,
-    )
+    async def two_at_once() -> list[object]:
+        with pytest.raises(ZeroDivisionError):
+            await shedder.run(lambda: 1 // 0)
+        return await asyncio.gather(shedder.run(time.sleep, 0.1), shedder.run(int), return_exceptions=True)
+
+    slow, turned_away = asyncio.run(two_at_once())
+
+    assert slow is None
+    assert isinstance(turned_away, AudienceError)
+    assert (503, "lmg-unavailable", 2) == (turned_away.status_code, turned_away.message_id, turned_away.retry_after_s)
 
 
 def test_no_number_of_requests_below_one_is_a_bound() -> None:
@@ -50,15 +50,13 @@ def test_who_comes_when_all_places_are_taken_is_told_when_to_come_again(
 ) -> None:
     """The request that has the place waits for the database all the while, and is answered in the end."""
     answers: list[httpx.Response] = []
-    taken, admitted = threading.Event(), Shedder.admitted
+    taken, run = threading.Event(), Shedder.run
 
-    @contextmanager
-    def telling(shedder: Shedder) -> Iterator[None]:
-        with admitted(shedder):
-            taken.set()
-            yield
+    async def telling(shedder: Shedder, work: Any, *args: Any) -> Any:
+        asyncio.get_running_loop().call_later(0.01, taken.set)
+        return await run(shedder, work, *args)
 
-    monkeypatch.setattr(Shedder, "admitted", telling)
+    monkeypatch.setattr(Shedder, "run", telling)
     with running(settings=Settings(dev=True, most_waiting=1)) as platform:
         with writing(platform.engine):
             first = threading.Thread(target=lambda: answers.append(ask(platform, "/graph/auth", OPEN)))
@@ -75,3 +73,20 @@ def test_who_comes_when_all_places_are_taken_is_told_when_to_come_again(
         found.json()["errors"][0]["messageId"],
     )
     assert [200, 200] == [answers[0].status_code, again.status_code]
+
+
+def test_however_many_devices_wait_the_platform_says_that_it_is_well() -> None:
+    """Who asks is the load balancer, which takes a server out that does not answer; and the people of the portal."""
+    asked = 60  # more than there are threads for requests
+    with running() as platform:
+        with writing(platform.engine):
+            devices = [threading.Thread(target=ask, args=(platform, "/graph/auth", OPEN)) for _ in range(asked)]
+            for device in devices:
+                device.start()
+            time.sleep(0.5)
+            found = httpx.get(f"{platform.endpoint}/healthz", timeout=2, trust_env=False)
+            assert asked == sum(device.is_alive() for device in devices)
+        for device in devices:
+            device.join()
+
+    assert 200 == found.status_code

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -73,8 +72,7 @@ def graph_endpoint(
             return HTMLResponse(page(request.url.path))
         try:
             raw = await read_json(request, settings.max_body_bytes, settings.body_within_s)
-            with shedder.admitted():
-                return await run_in_threadpool(_answer, executor, engine, settings, request, raw)
+            return await shedder.run(_answer, executor, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import Engine
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -46,16 +45,14 @@ def collector_routes(engine: Engine, settings: Settings, shedder: Shedder) -> li
     async def post(request: Request) -> Response:
         try:
             raw = await read_json(request, settings.max_body_bytes, settings.body_within_s)
-            with shedder.admitted():
-                await run_in_threadpool(_collect_body, engine, settings, request, raw)
+            await shedder.run(_collect_body, engine, settings, request, raw)
         except AudienceError as error:
             return error_reply(error)
         return Response("ok", media_type="text/plain")
 
     async def pixel(request: Request) -> Response:
         try:
-            with shedder.admitted():
-                await run_in_threadpool(_collect, engine, request, [dict(request.query_params)])
+            await shedder.run(_collect, engine, request, [dict(request.query_params)])
         except AudienceError as error:
             return error_reply(error)
         return Response(_PIXEL, media_type="image/gif", headers=_NEVER_CACHED)

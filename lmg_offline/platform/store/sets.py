@@ -29,8 +29,8 @@ from sqlalchemy import (
     Text,
     TextClause,
     any_,
+    bindparam,
     func,
-    literal,
     select,
     text,
 )
@@ -107,13 +107,18 @@ def pass_on(connection: Connection, table: Table, property_id: str, owners: Sequ
     )
 
 
-def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """Return the condition that a text or whole number is one of these; the statement's text is always the same."""
-    if connection.dialect.name != "postgresql":
-        given = func.json_each(literal(json.dumps(list(values)), Text())).table_valued("value")
-        return column.in_(select(given.c.value))
+def among(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that a text or whole number is one of those that `given` puts under a parameter's name."""
+    if dialect != "postgresql":
+        values = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+        return column.in_(select(values.c.value))
     kind: TypeEngine[Any] = BigInteger() if isinstance(column.type, Integer) else Text()
-    return column == any_(literal(list(values), ARRAY(kind)))
+    return column == any_(bindparam(name, type_=ARRAY(kind)))
+
+
+def given(dialect: str, values: Collection[Any]) -> object:
+    """Return the parameter of `among` for these values."""
+    return list(values) if dialect == "postgresql" else json.dumps(list(values))
 
 
 def _arrays(table: Table, names: Sequence[str], rows: Sequence[Row]) -> dict[str, list[Any]]:
