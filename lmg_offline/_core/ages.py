@@ -41,16 +41,13 @@ class Now(NamedTuple):
         return None if here is None else here + self.since_boot_ms
 
 
-class Made(NamedTuple):
-    """The device's clocks when an entry was made; `made_at` is the wall clock, in milliseconds since 1970 UTC."""
+class Made(Protocol):
+    """
+    The device's clocks when an entry was made.
 
-    made_at: int
-    boot_id: str
-    since_boot_ms: int
-
-
-class Stamped(Protocol):
-    """Whatever has the clocks of `Made`, so that none needs to be made of it."""
+    Attributes:
+        made_at: The wall clock, in milliseconds since 1970 UTC.
+    """
 
     @property
     def made_at(self) -> int: ...
@@ -75,7 +72,7 @@ class Age(NamedTuple):
     by_clock: bool = False
 
 
-def age(made: Stamped, now: Now) -> Age:
+def age(made: Made, now: Now) -> Age:
     """Return the age of one entry, seen by itself."""
     if made.boot_id == now.boot_id:
         return Age(max(0, now.since_boot_ms - made.since_boot_ms))
@@ -89,7 +86,7 @@ def age(made: Stamped, now: Now) -> Age:
     return Age(max(least, now.wall_ms - made.made_at), by_clock=True)
 
 
-def ages(lane: Sequence[Stamped], now: Now) -> list[Age]:
+def ages(lane: Sequence[Made], now: Now) -> list[Age]:
     """
     Return the ages of entries of one lane, given in order.
 

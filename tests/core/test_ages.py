@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
-from lmg_offline._core.ages import Age, Made, Now, age, ages
+from lmg_offline._core.ages import Age, Now, age, ages
 
 WALL = 1_790_000_000_000
 A_DAY = 86_400_000
+
+
+class Made(NamedTuple):
+    """An entry, as far as its age goes."""
+
+    made_at: int
+    boot_id: str
+    since_boot_ms: int
 
 
 @pytest.mark.parametrize(
