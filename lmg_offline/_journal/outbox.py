@@ -337,11 +337,13 @@ class Outbox:
     def _fold_profile(self, connection: Connection, lane: LaneRow, through: int) -> None:
         keys, ready = (lane.lane_id << LANE_SHIFT, through), self._folded
         between = "FROM entries WHERE position > ? AND position <= ?"
-        if ready is not None and ready.through == through and lane.lane_id == through >> LANE_SHIFT:
-            changes = ready.changes if scalar(connection, f"SELECT count(*) {between}", keys) == ready.entries else None
-        else:
-            changes = None
-        if changes is None:  # made by another process, or some of them are refused or forgotten
+        if (
+            ready is not None
+            and ready.through == through
+            and ready.entries == scalar(connection, f"SELECT count(*) {between}", keys)
+        ):
+            changes = ready.changes
+        else:  # made by another process, or some of them are refused or forgotten
             changes = changes_of(rows(connection, f"SELECT kind, body {between} ORDER BY position", keys))
         if changes:
             known = json.dumps(after(lane.profile, changes), ensure_ascii=False)
